@@ -81,6 +81,9 @@ MIN_CLIP_S = 0.1
 CANCELLED_DB: Final = 12.0
 """Where the mean of the channels has so much less power than they have, the loudest one is used alone."""
 
+SAMPLE_RATES: Final = (1_000, 1_000_000)
+"""Lowest and highest believable sample rate, in Hz."""
+
 WINDOW_S: Final = 60.0
 """Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
 

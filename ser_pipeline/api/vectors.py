@@ -30,6 +30,7 @@ from ser_pipeline.options import (
     checked,
 )
 from ser_pipeline.processes import processes
+from ser_pipeline.records import WINDOW_S
 from ser_pipeline.serving.reading import rate_in_hz
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ def _row(recording: Path | Floats, vectors: Vectors, sample_rate: float | None) 
     try:
         if isinstance(recording, Path):
             return vectors.of_wave(decode_file(recording, rate))
-        return vectors.of_wave(mono(recording, sample_rate or 0, rate, name="samples"))
+        return vectors.of_wave(mono(recording, sample_rate or 0, rate, name="samples", max_s=WINDOW_S))
     except AudioError as error:
         return error
 

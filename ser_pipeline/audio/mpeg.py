@@ -256,3 +256,29 @@ def announcing(stream: Stream) -> bytes:
     place = _side(stream.head, mono=mode >> 6 == 3)
     frame[place : place + 12] = b"Xing" + (1).to_bytes(4, "big") + stream.frames.to_bytes(4, "big")
     return bytes(frame)
+
+
+def leading_tags(at: Bytes) -> int:
+    """Bytes of the ID3v2 tags that a file begins with."""
+    place = 0
+    while (head := at(place, 10)).startswith(b"ID3") and len(head) == 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        place += 10 + size + (10 if head[5] & 0x10 else 0)
+    return min(place, at.stop)
+
+
+def before_tags(at: Bytes) -> int:
+    """Where the tags begin that an MPEG stream ends with: ID3v1, APE, Lyrics3."""
+    stop = at.stop
+    for _ in range(8):
+        if at(stop - 128, 3) == b"TAG" and stop >= 128:
+            stop -= 128
+        elif stop >= 32 and at(stop - 32, 8) == b"APETAGEX":
+            foot = at(stop - 32, 24)
+            with_head = 32 if foot[23] & 0x80 else 0
+            stop = max(0, stop - int.from_bytes(foot[12:16], "little") - with_head)
+        elif stop >= 15 and at(stop - 9, 9) == b"LYRICS200" and at(stop - 15, 6).isdigit():
+            stop = max(0, stop - 15 - int(at(stop - 15, 6)))
+        else:
+            break
+    return stop

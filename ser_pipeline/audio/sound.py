@@ -17,9 +17,10 @@ import soundfile
 from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.audio.containers import heads_of
 from ser_pipeline.audio.ffmpeg import decoded, decoder
-from ser_pipeline.audio.mpeg import Stream, announcing, find_stream
+from ser_pipeline.audio.mpeg import Stream, announcing, before_tags, find_stream, leading_tags
 from ser_pipeline.audio.splice import Bytes, Source, Spliced
 from ser_pipeline.errors import AudioCut, AudioEmpty, AudioError, AudioForeign
+from ser_pipeline.records import SAMPLE_RATES
 
 Floats = TypeVar("Floats", Float32s, Float64s)
 
@@ -132,6 +133,8 @@ class Sound:
         self._place = 0
         self.decoder = decoder
         self.sample_rate = int(self._file.samplerate)
+        if not SAMPLE_RATES[0] <= self.sample_rate <= SAMPLE_RATES[1]:
+            raise AudioForeign(f"bad header: a sample rate of {self.sample_rate} Hz")
         self.channels = int(self._file.channels)
         self.form = f"{'WAV' if self._file.format == 'WAVEX' else self._file.format} {self._file.subtype}"
         self.lead = LEAD_FRAMES if self._file.subtype in ("MPEG_LAYER_III", "OPUS") else 0
@@ -274,12 +277,12 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
     size = file.seek(0, os.SEEK_END)
     if not size:
         raise AudioEmpty("empty: 0 bytes")
-    if tags := _leading_tags(Bytes(file, size)):
+    if tags := leading_tags(Bytes(file, size)):
         file, size = Spliced(b"", file, [(tags, size)]), size - tags
     at = Bytes(file, size)
     form = _format(at)
     if form is None:
-        stream = find_stream(file, 0, _before_tags(at))
+        stream = find_stream(file, 0, before_tags(at))
         if stream is not None:
             return _mpeg(stack, file, stream, name, most_s)
         return Sound(stack, _edited(file, size, ()), name, most_s)
@@ -300,32 +303,6 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
     if sound.duration_s < min(says.chained_s, most_s or says.chained_s) - CHAIN_S:
         raise AudioForeign(f"{what} cannot be decoded whole; convert it to one WAV or FLAC")
     return sound
-
-
-def _leading_tags(at: Bytes) -> int:
-    """Bytes of the ID3v2 tags that a file begins with."""
-    place = 0
-    while (head := at(place, 10)).startswith(b"ID3") and len(head) == 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        place += 10 + size + (10 if head[5] & 0x10 else 0)
-    return min(place, at.stop)
-
-
-def _before_tags(at: Bytes) -> int:
-    """Where the tags begin that an MPEG stream ends with: ID3v1, APE, Lyrics3."""
-    stop = at.stop
-    for _ in range(8):
-        if at(stop - 128, 3) == b"TAG" and stop >= 128:
-            stop -= 128
-        elif stop >= 32 and at(stop - 32, 8) == b"APETAGEX":
-            foot = at(stop - 32, 24)
-            with_head = 32 if foot[23] & 0x80 else 0
-            stop = max(0, stop - int.from_bytes(foot[12:16], "little") - with_head)
-        elif stop >= 15 and at(stop - 9, 9) == b"LYRICS200" and at(stop - 15, 6).isdigit():
-            stop = max(0, stop - 15 - int(at(stop - 15, 6)))
-        else:
-            break
-    return stop
 
 
 def _format(at: Bytes) -> Format | None:

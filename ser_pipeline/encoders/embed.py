@@ -191,7 +191,7 @@ def merged_pools(parts: torch.Tensor, steps: Sequence[int]) -> torch.Tensor:
     return torch.stack([mean, variance.sqrt(), parts[:, :, 2].amax(0)], 1)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)  # a model may hear through several, an ensemble through more
 def encoder_of(options: EmbeddingOptions) -> Encoder:
     """The encoder of these options, loaded once in a process."""
     return Encoder(options)

@@ -15,9 +15,6 @@ from ser_pipeline.remote.opening import opened_bytes, state_of
 if TYPE_CHECKING:
     from ser_pipeline.audio.sound import Sound
 
-SAMPLE_RATES: Final = (1_000, 1_000_000)
-"""Lowest and highest believable sample rate, in Hz."""
-
 POINTERS: Final = (
     (b"version https://git-lfs", "Git LFS pointer instead of audio: run 'git lfs pull' in its folder"),
     (b"/annex/objects/", "git-annex pointer instead of audio: run 'git annex get' in its folder"),
@@ -131,8 +128,6 @@ def _read_header(file: Any, found: Probe, decode: bool) -> Probe:
 
 
 def _header_problem(sound: "Sound") -> str | None:
-    if not SAMPLE_RATES[0] <= sound.sample_rate <= SAMPLE_RATES[1]:
-        return f"bad header: a sample rate of {sound.sample_rate} Hz"
     if sound.frames == 0:
         return "empty: its header announces no samples"
     try:

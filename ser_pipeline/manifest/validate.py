@@ -11,12 +11,11 @@ import pyarrow.compute as pc
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import EMOTIONS, OTHER_ID
 from ser_pipeline.manifest.digest import first_of_each, packed
-from ser_pipeline.manifest.probe import SAMPLE_RATES
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import OUTSIDE
 from ser_pipeline.manifest.segments import bounds_fit
-from ser_pipeline.records import MAX_FOLDS, MIN_CLIP_S, MOST_VOTES, RATINGS, VOCABULARIES
+from ser_pipeline.records import MAX_FOLDS, MIN_CLIP_S, MOST_VOTES, RATINGS, SAMPLE_RATES, VOCABULARIES
 from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.tables.cells import plural
 

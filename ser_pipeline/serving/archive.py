@@ -25,7 +25,7 @@ import soundfile
 from ser_pipeline import __version__
 from ser_pipeline.atomic import lock_file, write_atomically, write_parquet
 from ser_pipeline.audio.decode import read_channels
-from ser_pipeline.errors import AudioError, RunError
+from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.read import MANIFEST_NAME, read_manifest
 from ser_pipeline.manifest.segments import segments_of
@@ -163,6 +163,8 @@ def predict_archive(
 ) -> ArchiveSummary:
     """Predict on many recordings and write one Parquet file; call it again to continue.
 
+    Recordings that could not be opened, as without ffmpeg, are tried again by the next call.
+
     Args:
         model: run folder or graph.
         clips: recordings, or parts of them.
@@ -187,7 +189,7 @@ def predict_archive(
     parts = out.with_name(f".{out.name}.parts")
     with lock_file(parts / "lock", RunError(f"{out}: another command writes it; wait for it")):
         plan = _plan(clips, identity)
-        if out.exists() and _facts(out)["plan"] == plan:
+        if out.exists() and (before := _facts(out))["plan"] == plan and not before.get("missing"):
             failures = pq.read_table(out, columns=["error"])["error"]
             shutil.rmtree(parts, ignore_errors=True)
             return ArchiveSummary(out, len(clips), 0, len(failures) - failures.null_count)
@@ -200,7 +202,7 @@ def predict_archive(
             )
             for first in range(0, len(clips), TASK_CLIPS)
         ]  # fmt: skip
-        todo = [task for task in tasks if not task.place.exists()]
+        todo = [task for task in tasks if not task.place.exists() or _facts(task.place).get("missing")]
         total = sum(len(task.clips) for task in todo)
         done = computed = 0
         for made in run_tasks(make_part, todo, jobs, scheduler, out):
@@ -223,16 +225,17 @@ def make_part(task: ArchiveTask) -> Made:
     digests = [_digest(clip) for clip in task.clips]
     known = _known(task.known, digests)
     rows: list[dict[str, Any]] = []
-    computed = 0
+    computed, missing = 0, False
     for clip, digest in zip(task.clips, digests, strict=True):
         told = known.get(digest, [])
         if not told:
             said = [*_said(model, clip, task)]
             whole = not any(isinstance(each, AudioError) for each in said)
+            missing |= any(isinstance(each, AudioMissing) for each in said)
             told = [_row(each, digest if whole else None, model) for each in said]
             computed += 1
         rows += [{**row, "file": clip.name} for row in told]
-    facts = {_KEY: task.facts.encode()}
+    facts = {_KEY: json.dumps({**json.loads(task.facts), "missing": missing}).encode()}
     write_parquet(task.place, pa.Table.from_pylist(rows, _schema(model).with_metadata(facts)))
     return Made(len(task.clips), computed)
 
@@ -359,13 +362,12 @@ def _earlier(parts: Path, plan: str, identity: str) -> Path:
 
 def _join(out: Path, parts: Sequence[Path]) -> int:
     """Write the rows of several files into one, a file at a time; says how many of them are errors."""
-    failed = 0
-    with (
-        write_atomically(out) as place,
-        pq.ParquetWriter(place, pq.read_schema(parts[0]), compression="zstd") as file,
-    ):
+    failed, told = 0, [_facts(path) for path in parts]
+    facts = {**told[0], "missing": any(each.get("missing") for each in told)}
+    schema = pq.read_schema(parts[0]).with_metadata({_KEY: json.dumps(facts).encode()})
+    with write_atomically(out) as place, pq.ParquetWriter(place, schema, compression="zstd") as file:
         for path in parts:
             table = pq.read_table(path)
             failed += table.num_rows - table["error"].null_count
-            file.write_table(table)
+            file.write_table(table.replace_schema_metadata(schema.metadata))
     return failed

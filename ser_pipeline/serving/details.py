@@ -87,7 +87,9 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
     except AudioSilent:
         return Details(prediction, None, None, None, (), timeline, duration_s)
     attention = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
-    return Details(prediction, clip, attention, moved(model, clip), pieces(model, clip), timeline, duration_s)
+    label = model.emotions.index(prediction.emotion) if prediction.emotion in model.emotions else None
+    reasons = moved(model, clip, label), pieces(model, clip, label)
+    return Details(prediction, clip, attention, *reasons, timeline, duration_s)
 
 
 def _inside(model: Model) -> Model:
@@ -98,8 +100,13 @@ def _inside(model: Model) -> Model:
         return model
 
 
-def moved(model: Model, clip: PreparedClip) -> Float32s | None:
+def moved(model: Model, clip: PreparedClip, label: int | None = None) -> Float32s | None:
     """How far the log-odds of the decision fall without each patch of a clip's mels.
+
+    Args:
+        model: that decides.
+        clip: of mels.
+        label: number of the emotion that was decided on; None for that of the clip alone.
 
     Returns:
         Low bands first, shape ``(rows, columns)``; None for clips without mels, or with vectors beside them,
@@ -109,16 +116,18 @@ def moved(model: Model, clip: PreparedClip) -> Float32s | None:
         return None
     from ser_pipeline.models.network import falls
 
-    label = int(model.scorer.logits(clip.values, clip.frames).argmax())
+    if label is None:
+        label = int(model.scorer.logits(clip.values, clip.frames).argmax())
     return falls(model.scorer.network, clip.values, clip.frames, label)
 
 
-def pieces(model: Model, clip: PreparedClip) -> tuple[tuple[str, float], ...]:
+def pieces(model: Model, clip: PreparedClip, label: int | None = None) -> tuple[tuple[str, float], ...]:
     """How far the log-odds of the decision fall when a piece of a clip's vector is an average one.
 
     Args:
         model: that decides.
         clip: of named features, or of layers of an encoder that were averaged over time.
+        label: as of :func:`moved`.
 
     Returns:
         Group of features or layer, and the fall, in the order of the vector; nothing for other clips, and for
@@ -137,7 +146,7 @@ def pieces(model: Model, clip: PreparedClip) -> tuple[tuple[str, float], ...]:
             without = vector.copy()
             without[piece.columns] = 0  # what is normalised is zero at the mean over training
             both = np.stack([usual, model.scorer.logits(without, clip.frames)])
-            first, second = log_odds(both, int(usual.argmax()))
+            first, second = log_odds(both, int(usual.argmax()) if label is None else label)
             found.append((piece.name, float(first - second)))
     return tuple(found)
 

@@ -236,7 +236,10 @@ async def answered(
     with service.place() as place:
         sent = await read_recordings(request, place, service.limits.body_s)
         options = asked(request, kind, sent.fields)
-        return await asyncio.wrap_future(service.start(lambda model: work(model, sent, options)))
+        try:
+            return await asyncio.wrap_future(service.start(lambda model: work(model, sent, options)))
+        except asyncio.CancelledError:  # the time for what has begun is over
+            raise ServerBusy("the server is stopping; ask another one") from None
 
 
 def asked(request: Request, kind: type[O], fields: Sequence[tuple[str, str]] = ()) -> O:

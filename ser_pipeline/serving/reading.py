@@ -27,6 +27,7 @@ from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, CorpusError, some
+from ser_pipeline.records import SAMPLE_RATES
 from ser_pipeline.remote.addresses import address_of, shown
 from ser_pipeline.remote.opening import opened_bytes
 from ser_pipeline.serving.prediction import Unusable
@@ -166,8 +167,9 @@ class Windows:
         self._held = np.concatenate([self._held, samples])
         total = self._held_from + len(self._held)
         while total >= self._end:
-            yield self._window(self._end)
+            window = self._window(self._end)
             self._last_end, self._end = self._end, self._end + self._hop
+            yield window  # last: who takes it may raise, and go on with the next one
         # the last window may end with the very next sample
         first = max(0, min(self._end, total) - self._length - self._held_from)
         self._held, self._held_from = self._held[first:], self._held_from + first
@@ -177,8 +179,10 @@ class Windows:
         return Window(mixed(self._held[start - self._held_from : end - self._held_from]), start)
 
 
-def mono(wave: npt.ArrayLike, sample_rate: float, wanted_rate: int, *, name: str) -> Float32s:
-    """Check samples handed over in memory, and resample them.
+def mono(
+    wave: npt.ArrayLike, sample_rate: float, wanted_rate: int, *, name: str, max_s: float = math.inf
+) -> Float32s:
+    """Check samples handed over in memory, of which the first seconds count, and resample them.
 
     Raises:
         AudioError: not one-dimensional, of a type or range that sound does not have, a sample rate that no
@@ -189,6 +193,7 @@ def mono(wave: npt.ArrayLike, sample_rate: float, wanted_rate: int, *, name: str
     if samples.ndim != 1:
         raise AudioError(f"a mono wave of shape (samples,) is needed, found {samples.shape}")
     rate = rate_in_hz(sample_rate)
+    samples = samples if samples.size <= max_s * rate else samples[: round(max_s * rate)]
     return resample(usable(in_range(samples), rate, name), rate, wanted_rate)
 
 
@@ -214,8 +219,9 @@ def rate_in_hz(sample_rate: float) -> float:
         AudioError: no number, or one that no recording has.
     """
     number = isinstance(sample_rate, Real) and not isinstance(sample_rate, bool)
-    if not number or not 1_000 <= sample_rate <= 768_000:
-        raise AudioError(f"sample rate {sample_rate} Hz; between 1,000 and 768,000 are valid")
+    lowest, highest = SAMPLE_RATES
+    if not number or not lowest <= sample_rate <= highest:
+        raise AudioError(f"sample rate {sample_rate} Hz; between {lowest:,} and {highest:,} are valid")
     return int(sample_rate) if float(sample_rate).is_integer() else float(sample_rate)
 
 

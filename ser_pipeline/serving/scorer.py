@@ -290,7 +290,7 @@ def clip_of_wave(
         at: gives the sound at another rate, for a model whose inputs have several; None resamples the wave.
 
     Raises:
-        AudioError: too short for an encoder, or without finite features.
+        AudioError: too short for an encoder or for one step of a network, or without finite features.
         EncoderError: the model's encoder cannot be loaded, or is another one than it was trained with.
     """
     options = _as_stored(card.inputs)
@@ -301,6 +301,12 @@ def clip_of_wave(
         values = row.values.astype(np.float32).reshape(-1)
     else:
         values = row.values.astype(layout_of(parts_of(options)[0]).dtype).astype(np.float32)
+    fewest, front_end = card.model.architecture.frames_per_step, mels_of(card.inputs)
+    if front_end is not None and card.model.masked and row.frames < fewest:  # graphs have no mask
+        least_s = fewest * front_end.hop_length / front_end.sample_rate
+        raise AudioShort(
+            f"{name}: too short: less than {1000 * least_s:.0f} ms of sound are left once trimmed"
+        )
     _shift(values, row.frames, card, corpus)
     start, end = (place / options.sample_rate for place in row.span)
     return PreparedClip(values, row.frames, start, end, beside=row.beside)

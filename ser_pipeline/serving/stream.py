@@ -1,6 +1,5 @@
 """Predictions on sound as it arrives: from a microphone, or a recording played as if it were live."""
 
-import itertools
 import queue
 import statistics
 import time
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, as_samples
@@ -20,12 +20,16 @@ from ser_pipeline.remote.addresses import shown
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.reading import Window, Windows, file_blocks, in_range, rate_in_hz
+from ser_pipeline.tables.cells import plural
 
 BLOCK_S: Final = 0.1
 """Seconds that arrive at a time."""
 
 MICROPHONE_RATE: Final = 16_000
 """Sample rate a microphone is asked for, in Hz."""
+
+SILENT_S: Final = 5.0
+"""A microphone that gives no block for this long is gone, in seconds."""
 
 LIVE_HOP_S: Final = 0.5
 """From one prediction of a live stream to the next, in seconds."""
@@ -111,11 +115,14 @@ class Stream:
             None or more predictions, in order of time.
 
         Raises:
-            AudioError: samples that are not numbers, of another shape, or far beyond full scale.
+            AudioError: samples that are not numbers, of another shape, or far beyond full scale; none of them
+                is taken, and the stream goes on with the next ones.
         """
         wave = in_range(as_samples(samples))
         if wave.ndim not in (1, 2):
             raise AudioError(f"samples of shape (n,) or (n, channels) are needed, found {wave.shape}")
+        if bad := int(np.count_nonzero(~np.isfinite(wave))):
+            raise AudioError(f"non-finite: {plural(bad, 'sample is', 'samples are')} NaN or infinite")
         return self._predicted(self._windows.push(wave))
 
     def finish(self) -> list[Prediction]:
@@ -211,7 +218,7 @@ def microphone() -> Iterator[tuple[int, Iterator[Float32s]]]:
             "listening needs sounddevice and PortAudio; pip install 'ser-pipeline[listen]', or play a "
             "recording with --file"
         ) from None
-    heard: queue.SimpleQueue[Float32s] = queue.SimpleQueue()
+    heard: queue.SimpleQueue[Float32s | None] = queue.SimpleQueue()
 
     def arrived(samples: Any, _frames: int, _time: Any, _status: Any) -> None:
         heard.put(samples[:, 0].copy())
@@ -223,8 +230,26 @@ def microphone() -> Iterator[tuple[int, Iterator[Float32s]]]:
             channels=1,
             dtype="float32",
             callback=arrived,
+            finished_callback=lambda: heard.put(None),
         )
+        stream.start()
     except sounddevice.PortAudioError as error:
         raise SettingsError(f"no microphone can be used: {error}; play a recording with --file") from None
     with stream:
-        yield MICROPHONE_RATE, (heard.get() for _ in itertools.count())
+        yield MICROPHONE_RATE, _heard(heard)
+
+
+def _heard(blocks: "queue.SimpleQueue[Float32s | None]") -> Iterator[Float32s]:
+    """Blocks as they arrive.
+
+    Raises:
+        SettingsError: none arrives any more.
+    """
+    while True:
+        try:
+            block = blocks.get(timeout=SILENT_S)
+        except queue.Empty:
+            block = None
+        if block is None:
+            raise SettingsError("the microphone gives nothing any more; connect it and start again")
+        yield block

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_pipeline.audio.mpeg import find_stream
-from ser_pipeline.audio.sound import FORMATS, _before_tags, _leading_tags, opened, sentence
+from ser_pipeline.audio.mpeg import before_tags, find_stream, leading_tags
+from ser_pipeline.audio.sound import FORMATS, opened, sentence
 from ser_pipeline.audio.splice import Bytes
 from ser_pipeline.errors import AudioCut, AudioEmpty, AudioError, AudioMissing
 from tests.audio.conftest import bare_mp3, bursts, encoded
@@ -120,14 +120,14 @@ TAGS = [ID3V1, LYRICS3, ape(70_000, head=True), ape(10, head=False)]
 def test_where_a_stream_ends_and_its_tags_begin(size):
     for tags in (*itertools.permutations(TAGS), *itertools.permutations(TAGS, 1)):
         data = bytes(size) + b"".join(tags)
-        assert _before_tags(Bytes(io.BytesIO(data), len(data))) == size
+        assert before_tags(Bytes(io.BytesIO(data), len(data))) == size
 
 
 @pytest.mark.parametrize("tag", [ID3V1, LYRICS3, ape(10, head=True)], ids=["id3v1", "lyrics3", "ape"])
 def test_a_tag_whose_end_is_cut_or_that_says_nothing_of_its_size_is_sound(tag):
     broken = tag.replace(b"000111", b"00 111").replace(b"TAG", b"GAT")
     for data in (b"s" + tag[:-1], b"s" * 3, broken):
-        assert _before_tags(Bytes(io.BytesIO(data), len(data))) == len(data)
+        assert before_tags(Bytes(io.BytesIO(data), len(data))) == len(data)
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 5000, 2**14, 2**21 + 2**14 + 3])
@@ -136,7 +136,7 @@ def test_the_tags_that_come_first_say_their_size_in_seven_bits_each(size, flag):
     said = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
     tag = b"ID3\x04\0" + bytes([flag]) + said + bytes(size + (10 if flag else 0))
     for data, begins in ((tag + b"sound", len(tag)), (tag + tag + b"sound", 2 * len(tag)), (tag[:9], 0)):
-        assert _leading_tags(Bytes(io.BytesIO(data), len(data))) == begins
+        assert leading_tags(Bytes(io.BytesIO(data), len(data))) == begins
 
 
 def test_a_length_that_is_wrong_is_corrected():
@@ -235,6 +235,14 @@ def test_a_length_left_open_is_counted_no_further_than_is_asked_for():
 def test_the_form_is_that_of_container_and_samples(container, form):
     with opened(io.BytesIO(encoded(bursts(), 16_000, format=container, subtype="PCM_24"))) as sound:
         assert sound.form == f"{form} PCM_24"
+
+
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001])
+def test_a_rate_that_no_recording_has_is_a_bad_header(rate):
+    data = encoded(np.ones(200), rate, format="WAV")
+    says = f"^a: bad header: a sample rate of {rate} Hz$"
+    with pytest.raises(AudioError, match=says), opened(io.BytesIO(data), "a"):
+        pass
 
 
 def test_nothing_is_nothing():

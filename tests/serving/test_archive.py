@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline import load_model
-from ser_pipeline.errors import RunError
+from ser_pipeline.errors import AudioMissing, RunError
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.records import Segment
 from ser_pipeline.serving import archive
@@ -83,6 +83,21 @@ def test_two_workers_write_the_same_bytes(folder):
     (folder / "out.parquet").unlink()
     predict(folder, jobs=2)
     assert (folder / "out.parquet").read_bytes() == alone
+
+
+def test_a_recording_that_could_not_be_opened_is_tried_again(folder, monkeypatch):
+    told = archive._said
+    monkeypatch.setattr(
+        archive, "_said", lambda model, clip, task: iter([AudioMissing("away")]) if clip.name == "3.wav"
+        else told(model, clip, task)
+    )  # fmt: skip
+    summary = predict(folder)
+    assert (summary.computed, summary.failed) == (11, 2)
+    monkeypatch.setattr(archive, "_said", told)
+    summary = predict(folder)
+    assert (summary.computed, summary.failed) == (2, 1)  # the broken one is looked at as well
+    assert rows(folder)[3]["decision"] is not None
+    assert predict(folder).computed == 0
 
 
 def test_a_stopped_command_goes_on_with_what_is_left(folder):

@@ -27,6 +27,11 @@ def test_the_layer_that_decides_is_named_with_what_its_average_costs(linear):
     }  # log-odds of two classes: their gap
 
 
+def test_reasons_are_of_the_decision_where_the_beginning_alone_says_another(linear):
+    clip = PreparedClip(np.array([5, 5, 3, 4], np.float32), 1, 0.0, 1.0)
+    assert dict(details.pieces(linear, clip, 0))["layer 3"] == pytest.approx(-(2 * 2 + 3))
+
+
 def test_a_layer_may_speak_against_the_decision(linear):
     clip = PreparedClip(np.array([0, 0, 3, -2], np.float32), 1, 0.0, 1.0)
     assert dict(details.pieces(linear, clip))["layer 3"] == pytest.approx(2 * 2 - 3)

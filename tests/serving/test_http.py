@@ -245,6 +245,25 @@ def test_those_who_find_no_place_are_told_to_come_back(run):
     service.stop()
 
 
+def test_what_is_not_done_when_the_server_stops_is_told_to_ask_another_one(run):
+    service, going = Service(load_model(run), Limits()), threading.Event()
+    service.start(lambda model: going.wait(10))
+
+    async def ask():
+        transport = httpx.ASGITransport(http_app(service, ()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7860") as client:
+            asked = asyncio.create_task(client.post("/predict", content=recording()))
+            while service.waiting == 0 or service._worker._work_queue.qsize() == 0:
+                await asyncio.sleep(0.01)
+            asked.cancel()
+            return await asked
+
+    answer = asyncio.run(ask())
+    going.set()
+    refused(answer, 429, "the server is stopping; ask another one")
+    service.stop()
+
+
 def test_the_bytes_of_all_that_wait_are_bounded(run):
     service = Service(load_model(run), Limits(max_mb=0.04))
     client = Client(service)

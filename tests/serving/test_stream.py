@@ -10,6 +10,8 @@ from ser_pipeline import load_model
 from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import AudioError, SettingsError
 from ser_pipeline.options import PredictOptions
+from ser_pipeline.serving import stream as stream_module
+from ser_pipeline.serving.reading import Windows
 from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
 from tests.serving.conftest import RATE, shares, voice
 
@@ -68,10 +70,31 @@ def test_what_is_no_sound_is_refused(run):
     model = load_model(run)
     with pytest.raises(AudioError, match=r"shape \(n,\) or \(n, channels\)"):
         Stream(model, RATE).push(np.zeros((1, 2, 3)))
-    with pytest.raises(AudioError, match="non-finite"):
-        Stream(model, RATE).push(np.full(2 * RATE, np.inf))
+    with pytest.raises(AudioError, match="non-finite: 2 samples are NaN or infinite"):
+        Stream(model, RATE).push(np.array([0.0, np.inf, np.nan]))
     with pytest.raises(AudioError, match="empty"):
         Stream(model, RATE).finish()
+
+
+def test_samples_that_are_refused_end_no_stream(run):
+    stream, blocks = Stream(load_model(run), RATE, OPTIONS), np.array_split(voice(3.0), 30)
+    blocks[5] = np.where(np.arange(blocks[5].size) == 7, np.nan, blocks[5])
+    said = []
+    for number, block in enumerate(blocks):
+        if number == 5:
+            with pytest.raises(AudioError, match="1 sample is NaN"):
+                stream.push(block)
+        else:
+            said += stream.push(block)
+    assert len(said) >= 3
+
+
+def test_windows_go_on_after_one_that_its_taker_refused():
+    windows = Windows(1_000, 1_000, 1.0, 0.5)
+    given = windows.push(np.ones(2_000, np.float32))
+    first = next(given)
+    given.close()
+    assert [window.start - first.start for window in windows.push(np.ones(500, np.float32))][:1] == [500]
 
 
 @pytest.fixture
@@ -104,14 +127,18 @@ def test_no_answer_is_said_too():
 class FakeMicrophone:
     """Hears a voice, block after block, as soon as it is opened."""
 
-    def __init__(self, sample_rate, *, blocksize, channels, dtype, callback):
+    def __init__(self, sample_rate, *, blocksize, channels, dtype, callback, finished_callback):
         assert (channels, dtype) == (1, "float32")
         self.blocks = np.split(voice(2.0, 0, sample_rate), range(blocksize, 2 * sample_rate, blocksize))
-        self.callback = callback
+        self.callback, self.finished = callback, finished_callback
 
-    def __enter__(self):
+    def start(self):
         for block in self.blocks:
             self.callback(block[:, None], block.size, None, None)
+        self.finished()
+
+    def __enter__(self):
+        return self
 
     def __exit__(self, *_):
         pass
@@ -123,7 +150,31 @@ def test_a_microphone_is_heard(run, monkeypatch):
     with microphone() as (rate, blocks):
         stream = Stream(load_model(run), rate, OPTIONS)
         said = [each for _ in range(20) for each in stream.push(next(blocks))]
-    assert [round(each.end_s, 3) for each in said] == [1.0, 1.5]
+        assert [round(each.end_s, 3) for each in said] == [1.0, 1.5]
+        with pytest.raises(SettingsError, match="the microphone gives nothing any more"):
+            next(blocks)
+
+
+def test_a_microphone_that_falls_silent_or_is_taken_is_told(monkeypatch):
+    class Dead(FakeMicrophone):
+        def start(self):
+            pass
+
+    class Taken(FakeMicrophone):
+        def start(self):
+            raise RuntimeError("device unavailable")
+
+    monkeypatch.setattr(stream_module, "SILENT_S", 0.01)
+    monkeypatch.setitem(
+        sys.modules, "sounddevice", SimpleNamespace(InputStream=Dead, PortAudioError=RuntimeError)
+    )
+    with microphone() as (_, blocks), pytest.raises(SettingsError, match="gives nothing any more"):
+        next(blocks)
+    monkeypatch.setitem(
+        sys.modules, "sounddevice", SimpleNamespace(InputStream=Taken, PortAudioError=RuntimeError)
+    )
+    with pytest.raises(SettingsError, match="no microphone can be used: device unavailable"), microphone():
+        pass
 
 
 def test_without_a_microphone_one_sentence_says_so(monkeypatch):
