@@ -103,15 +103,20 @@ def resolve_task(
 
 
 def _all_classes(manifest: pa.Table, parts: Int8s, merges: Mapping[str, str]) -> Task:
-    """Every class with at least 20 clips and two speakers in each part that has clips."""
+    """Every class with at least 20 clips, and two speakers if any are known, in each part that has clips."""
     everything = Task("all", tuple(name for name in EMOTIONS if name not in merges)).merged(merges)
     classes = class_lookup(everything)[manifest["emotion_id"].to_numpy()]
-    speakers = np.unique(manifest["speaker_id"].to_numpy(zero_copy_only=False), return_inverse=True)[1]
+    names, speakers = np.unique(manifest["speaker_id"].to_numpy(zero_copy_only=False), return_inverse=True)
+    speakers[np.array([names_nobody(name) for name in names])[speakers]] = -1
     used = [code for code in np.unique(parts) if code >= 0]
     emotions = tuple(
         name
         for number, name in enumerate(everything.emotions)
-        if used and all(_enough(speakers[(classes == number) & (parts == code)]) for code in used)
+        if used
+        and all(
+            _enough(speakers[(classes == number) & (parts == code)], known=bool((speakers >= 0).any()))
+            for code in used
+        )
     )
     if len(emotions) < 2:
         raise LabelError(
@@ -121,8 +126,10 @@ def _all_classes(manifest: pa.Table, parts: Int8s, merges: Mapping[str, str]) ->
     return Task("all", emotions).merged(merges)
 
 
-def _enough(speakers: Int64s) -> bool:
-    return len(speakers) >= MIN_CLIPS and len(np.unique(speakers)) >= MIN_SPEAKERS
+def _enough(speakers: Int64s, *, known: bool) -> bool:
+    """Whether clips of a class are enough, by the number of each one's speaker, -1 for nobody."""
+    people = len(np.unique(speakers[speakers >= 0]))
+    return len(speakers) >= MIN_CLIPS and (people >= MIN_SPEAKERS or not known)
 
 
 def select_examples(
@@ -269,6 +276,6 @@ def _of_some_speakers(examples: Examples, rows: Bools, share: float, seed: int) 
     kept: list[str] = []
     for pool in sorted(set(first.values())):
         some = rng.permutation(sorted(each for each, home in first.items() if home == pool))
-        kept += some[: math.ceil(share * len(some))].tolist()
+        kept += some[: math.ceil(round(share * len(some), 9))].tolist()  # 0.55 of 100 are 55
     mask: Bools = np.isin(drawn, kept)
     return mask

@@ -136,7 +136,7 @@ def explain_clips(
     groups = tuple(dict.fromkeys(each.group for each in named))
     found = _importances(heard, named, groups, len(emotions), repeats, seed, advance)
     decisions = decide(heard.predict, heard.values)
-    usual, people = tables.uar_of(heard.targets, decisions, heard.speakers, len(emotions), seed)
+    usual, people, words = tables.uar_of(heard.targets, decisions, heard.speakers, emotions, seed, repeats)
     told = clips.of_somebody()  # the others are many people, and nothing can be said of what one of them does
     effects = _effects(told, len(emotions))
     everyone = effects[None]
@@ -145,7 +145,7 @@ def explain_clips(
     return Explanation(
         part=part,
         clips=len(heard.targets),
-        speakers=len(people),
+        speakers=people,
         seed=seed,
         repeats=repeats,
         emotions=tuple(emotions),
@@ -164,7 +164,7 @@ def explain_clips(
         closest=tables.feature_pairs(correlations, names),
         profiles=cells,
         summary=tables.profile_summary(cells),
-        importance_interval=tables.interval_words(people, seed, repeats),
+        importance_interval=words,
         effect_interval=tables.interval_words(everyone.names, seed),
         notes=(*_notes(heard, emotions), *_people_notes(clips, told), *_level_notes(told, names)),
     )

@@ -160,19 +160,19 @@ class Measured:
 
     def shares(self, found: Iterable[ShareTable], notes: Iterable[str] = ()) -> Shares:
         """What was found, with all that is needed to read it."""
-        usual, people = tables.uar_of(
-            self.targets, self.decisions, self.speakers, len(self.emotions), self.seed
+        usual, people, words = tables.uar_of(
+            self.targets, self.decisions, self.speakers, self.emotions, self.seed, self.repeats
         )
         return Shares(
             part=self.part,
             clips=len(self.targets),
-            speakers=len(people),
+            speakers=people,
             seed=self.seed,
             repeats=self.repeats,
             emotions=tuple(self.emotions),
             uar=usual,
             tables=tuple(found),
-            interval=tables.interval_words(people, self.seed, self.repeats),
+            interval=words,
             notes=(*tables.absent_notes(self.targets, self.emotions), *notes),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,14 @@ from ser_pipeline.evaluation.predict import pool_clips
 from ser_pipeline.evaluation.profiles import PROFILED, PublishedDirection, measured_properties, published
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.features.catalogue import FEATURES
-from ser_pipeline.metrics import bootstrap_intervals, describe_intervals, importance, speaker_confusions, uar
+from ser_pipeline.metrics import (
+    bootstrap_intervals,
+    describe_intervals,
+    fewest_holders,
+    importance,
+    speaker_confusions,
+    uar,
+)
 from ser_pipeline.metrics.effect import (
     Agreement,
     SpeakerEffects,
@@ -31,7 +38,7 @@ from ser_pipeline.metrics.importance import Predict, closest_pairs
 from ser_pipeline.models.network import EmbeddingNetwork, Network
 from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.processes import chosen_device
-from ser_pipeline.records import PARTS, names_nobody
+from ser_pipeline.records import PARTS, named_among, names_nobody
 from ser_pipeline.runs.explanation import (
     EffectTable,
     FeatureImportance,
@@ -216,9 +223,12 @@ def _joint_decisions(network: EmbeddingNetwork, scaling: Scaling, width: int) ->
     return decide
 
 
-def interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
-    """How intervals over speakers were made, and over repeats where these were drawn too."""
-    words = describe_intervals(list(people), seed)
+def interval_words(people: Sequence[str], seed: int, repeats: int | None = None, **told: Any) -> str:
+    """How intervals over speakers were made, and over repeats where these were drawn too.
+
+    ``told`` is what :func:`~ser_pipeline.metrics.describe_intervals` may be told beside the names.
+    """
+    words = describe_intervals(list(people), seed, **told)
     words = words.replace(
         ": read the scores per speaker instead", ": an interval over so few speakers is unreliable"
     )
@@ -255,12 +265,16 @@ def known(value: float, low: float, high: float) -> Interval:
 
 
 def uar_of(
-    targets: Int64s, decisions: Int64s, speakers: Strings, classes: int, seed: int
-) -> tuple[Interval, list[str]]:
-    """UAR of decisions with its interval over speakers, and their names."""
-    counts, people = speaker_confusions(targets, decisions, speakers, classes)
-    low, high = bootstrap_intervals(counts, seed=seed).get("uar", (np.nan, np.nan))
-    return known(float(uar(counts.sum(0))), low, high), people
+    targets: Int64s, decisions: Int64s, speakers: Strings, emotions: Sequence[str], seed: int, repeats: int
+) -> tuple[Interval, int, str]:
+    """UAR of decisions with its interval over speakers, how many are known, and how the interval was made."""
+    counts, people = speaker_confusions(targets, decisions, speakers, len(emotions))
+    low, high = bootstrap_intervals(counts, people, seed=seed).get("uar", (np.nan, np.nan))
+    words = interval_words(
+        people, seed, repeats,
+        unnamed=sum(map(names_nobody, speakers.tolist())), fewest=fewest_holders(counts, people, emotions),
+    )  # fmt: skip
+    return known(float(uar(counts.sum(0))), low, high), len(named_among(people)), words
 
 
 def table(values: Float64s) -> Matrix:

@@ -19,6 +19,7 @@ from ser_pipeline.metrics import (
     describe_intervals,
     expected_calibration_error,
     f1,
+    fewest_holders,
     macro_f1,
     majority_guess,
     mean_error_distance,
@@ -136,7 +137,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
     by_speaker, speakers = speaker_confusions(
         decisions.target, decisions.predicted, decisions.facts["speaker"], decisions.classes
     )
-    intervals = bootstrap_intervals(by_speaker, seed=seed)
+    intervals = bootstrap_intervals(by_speaker, speakers, seed=seed)
     guessed = confusion_matrix(decisions.target, decisions.guess, decisions.classes)
 
     def estimate(name: str, value: Float64s) -> Estimate:
@@ -160,16 +161,9 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
             speakers,
             seed,
             unnamed=sum(map(names_nobody, decisions.facts["speaker"].tolist())),
-            fewest=_fewest(by_speaker, decisions.emotions),
+            fewest=fewest_holders(by_speaker, speakers, decisions.emotions),
         ),
     )
-
-
-def _fewest(by_speaker: Int64s, emotions: Sequence[str]) -> tuple[int, list[str]]:
-    """How many speakers have clips of the emotions of which fewest have, and these emotions."""
-    holders = (by_speaker.sum(2) > 0).sum(0)
-    least = int(holders[holders > 0].min(initial=len(by_speaker)))
-    return least, [name for name, count in zip(emotions, holders.tolist(), strict=True) if count == least]
 
 
 def _certainty(decisions: Decisions) -> dict[str, float | None]:

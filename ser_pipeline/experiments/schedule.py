@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools
 from ser_pipeline.datasets.examples import chosen_rows
@@ -178,8 +177,9 @@ def work_in(recipe: Recipe, table: pa.Table, folds: int) -> float:
     rows = rows_of(recipe, table)
     if recipe.train_corpora:
         rows = rows & chosen_rows(table, recipe.train_corpora, ())
-    emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)
-    clips = int((rows & emotions.to_numpy(zero_copy_only=False)).sum()) * recipe.train_share
+    emotions = table["emotion_id"].to_numpy()
+    rows = rows & (emotions >= 0) & (emotions < (4 if recipe.task == "4class" else 6))
+    clips = int(rows.sum()) * recipe.train_share
     epochs = min(recipe.train.epochs, TYPICAL_EPOCHS) if recipe.model.architecture.by_epochs else 1
     size = encoder_size(recipe.embeddings) if recipe.model.architecture.inputs == "waves" else 1.0
     return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs * size))

@@ -121,6 +121,8 @@ class Among(Options):
             low, high = self.ends()
             if low >= high or (self.log and low <= 0):
                 raise ValueError("low must lie below high, and above 0 with log")
+            if self.whole and (not low.is_integer() or not high.is_integer()):
+                raise ValueError("low and high must be whole numbers with whole")
         return self
 
     def ends(self) -> tuple[float, float]:

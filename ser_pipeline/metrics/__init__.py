@@ -11,6 +11,7 @@ from ser_pipeline.metrics.bootstrap import (
     confusion_lead,
     describe_intervals,
     drawn_scores,
+    fewest_holders,
     percentile_interval,
     speaker_confusions,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "error_distance",
     "expected_calibration_error",
     "f1",
+    "fewest_holders",
     "fit_temperature",
     "holm",
     "macro_f1",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Bools, Float64s, Int64s
 from ser_pipeline.metrics.scores import Counts, accuracy, error_distance, macro_f1, recall, uar
-from ser_pipeline.records import named_among
+from ser_pipeline.records import named_among, names_nobody
 from ser_pipeline.tables.cells import listed, plural
 
 RESAMPLES: Final = 2_000
@@ -80,12 +80,13 @@ def speaker_confusions(
 
 
 def bootstrap_intervals(
-    by_speaker: Int64s, *, seed: int = 0, resamples: int = RESAMPLES
+    by_speaker: Int64s, names: Sequence[str] | None = None, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Mapping[str, tuple[float, float]]:
     """Percentile intervals of accuracy, UAR and macro-F1, drawing speakers with replacement.
 
     Args:
         by_speaker: counts, shape ``(speakers, classes, classes)``.
+        names: whose counts these are, as :func:`speaker_confusions` gives both; None for known speakers.
         seed: of the draws.
         resamples: number of draws.
 
@@ -100,7 +101,7 @@ def bootstrap_intervals(
         >>> bootstrap_intervals(same)["uar"]
         (0.75, 0.75)
     """
-    drawn = drawn_scores([by_speaker[None]], SCORES, seed=seed, resamples=resamples)
+    drawn = drawn_scores([by_speaker[None]], SCORES, names=names, seed=seed, resamples=resamples)
     return {name: middle(draws) for name, (draws,) in drawn.items()}
 
 
@@ -133,7 +134,7 @@ def describe_intervals(
     if len(named) < len(names):
         text += f"; {nobodys}, and those of a corpus are drawn together"
     holders, emotions = fewest or (FEW_SPEAKERS, ())
-    if holders == 1:
+    if holders < 2:
         text += (
             f"; no interval for UAR and macro-F1, because clips of {listed(emotions)} do not come from "
             "several known speakers"
@@ -155,6 +156,7 @@ def drawn_scores(
     arms: Sequence[Counts],
     scores: Mapping[str, Score],
     *,
+    names: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, tuple[Float64s, ...]]:
@@ -164,14 +166,15 @@ def drawn_scores(
         arms: counts by speaker of each seed, shape ``(seeds, speakers, classes, classes)`` each, or sums,
             ``(seeds, speakers, columns)``; the number of seeds may differ.
         scores: what to compute of each draw.
+        names: of the speakers, where some may be nobody; None if all are known.
         seed: of all draws.
         resamples: number of draws.
 
     Returns:
         Score -> one array per arm, shape ``(resamples,)``; empty with fewer than two speakers, where
         nothing can be drawn. A draw without clips of a class that the arms have is drawn again, so that
-        every draw is a score of the same classes. If only one speaker has clips of a class, nothing tells
-        how far others would be from them: then there are draws of scores over clips alone.
+        every draw is a score of the same classes. If fewer than two known speakers have clips of a class,
+        nothing tells how far others would be from them: then there are draws of scores over clips alone.
 
     References:
         Owen and Eckles, "Bootstrapping data arrays of arbitrary order", Annals of Applied Statistics
@@ -181,7 +184,7 @@ def drawn_scores(
     if speakers < 2:
         return {}
     rng, said = np.random.default_rng(seed), _classes_of(arms[0])
-    if (said.sum(0) == 1).any():
+    if (said[known_among(names, speakers)].sum(0) < 2).any():
         scores, said = {name: score for name, score in scores.items() if _over_clips(score)}, said[:, :0]
     drawn: dict[str, list[list[Float64s]]] = {name: [[] for _ in arms] for name in scores}
     for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
@@ -208,6 +211,30 @@ def _classes_of(arm: Counts) -> Bools:
         return np.zeros((arm.shape[1], 0), np.bool_)
     said: Bools = arm.sum((0, 3)) > 0
     return said[:, said.any(0)]
+
+
+def known_among(names: Sequence[str] | None, drawn: int) -> Bools:
+    """Which of those that are drawn are known speakers, shape ``(drawn,)``; without names, all are."""
+    if names is None or len(names) != drawn:
+        return np.ones(drawn, np.bool_)
+    return np.array([not names_nobody(name) for name in names], np.bool_)
+
+
+def fewest_holders(
+    by_speaker: Int64s, names: Sequence[str], emotions: Sequence[str]
+) -> tuple[int, list[str]]:
+    """How many known speakers have clips of the emotions of which fewest have, and these emotions.
+
+    Args:
+        by_speaker: counts, shape ``(speakers, classes, classes)``.
+        names: whose counts these are, as :func:`speaker_confusions` gives both.
+        emotions: of the classes.
+    """
+    there = by_speaker.sum((0, 2)) > 0
+    holders = (by_speaker[known_among(names, len(by_speaker))].sum(2) > 0).sum(0)
+    least = int(holders[there].min(initial=len(by_speaker)))
+    told = zip(emotions, holders.tolist(), there.tolist(), strict=True)
+    return least, [name for name, count, some in told if some and count == least]
 
 
 def drawn_speakers(rng: np.random.Generator, size: int, said: Bools) -> Int64s:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ser_pipeline.arrays import Bools, Float64s, Floats, Int64s, Ints
-from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_apart, drawn_speakers, middle
+from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_apart, drawn_speakers, known_among, middle
 
 Predict = Callable[[Floats], Ints]
 """From features, shape ``(clips, features)``, to class numbers, ``(clips,)``; must not write to them."""
@@ -44,11 +44,13 @@ class _Clips:
         targets: class numbers, shape ``(clips,)``.
         cell: number of speaker and class together, shape ``(clips,)``.
         counts: clips of each speaker and class, shape ``(speakers, classes)``.
+        known: which of these are somebody, shape ``(speakers,)``.
     """
 
     targets: Int64s
     cell: Int64s
     counts: Int64s
+    known: Bools
 
     def hits(self, decisions: Int64s) -> Float64s:
         """Right decisions by speaker and class; ``(repeats, clips)`` -> ``(repeats, speakers, classes)``."""
@@ -146,7 +148,7 @@ def importance_of(
     rng = np.random.default_rng(seed)
     clips = _clips(targets, speakers, classes)
     orders = np.array([rng.permutation(len(usual)) for _ in range(repeats)])
-    draws = _Draws.make(clips.counts, repeats, resamples, rng)
+    draws = _Draws.make(clips, repeats, resamples, rng)
     base = clips.hits(usual[None])[0]
     columns: list[tuple[float, float, float, float]] = []
     for decisions in permuted(orders):
@@ -175,9 +177,10 @@ class _Draws:
     few: bool
 
     @classmethod
-    def make(cls, counts: Int64s, repeats: int, resamples: int, rng: np.random.Generator) -> "_Draws":
+    def make(cls, clips: _Clips, repeats: int, resamples: int, rng: np.random.Generator) -> "_Draws":
+        counts = clips.counts
         said = counts[:, counts.any(0)] > 0
-        few = len(counts) < 2 or bool((said.sum(0) == 1).any())
+        few = len(counts) < 2 or bool((said[clips.known].sum(0) < 2).any())
         taken = drawn_speakers(rng, resamples, said[:, :0] if few else said).astype(np.float64)
         shares = rng.multinomial(repeats, np.full(repeats, 1 / repeats), resamples) / repeats
         return cls(taken, shares, taken @ counts, few)
@@ -194,10 +197,10 @@ class _Draws:
 
 def _clips(targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int) -> _Clips:
     labels = np.asarray(targets, np.int64)
-    _, place = drawn_apart(speakers)
+    names, place = drawn_apart(speakers)
     cell, drawn = place * classes + labels, int(place.max(initial=-1)) + 1
     counts = np.bincount(cell, minlength=drawn * classes).reshape(drawn, classes)
-    return _Clips(labels, cell, counts)
+    return _Clips(labels, cell, counts, known_among(names, drawn))
 
 
 def _permuted(

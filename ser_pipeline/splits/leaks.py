@@ -197,8 +197,17 @@ def official(manifest: Path) -> str:
         >>> official(Path("pm/manifest.parquet"))
         'ser manifest split official --manifests pm --from pm/manifest.parquet'
     """
-    folder = "" if manifest.parent == Path("manifests") else f" --manifests {quote(str(manifest.parent))}"
-    return f"ser manifest split official{folder} --from {quote(str(manifest))}"
+    return f"ser manifest split official{in_folder(manifest)} --from {quote(str(manifest))}"
+
+
+def in_folder(manifest: Path) -> str:
+    """What a command is told of the folder of a manifest, with a blank before it; "" for the usual one.
+
+    Examples:
+        >>> in_folder(Path("pm/manifest.parquet")), in_folder(Path("manifests/manifest.parquet"))
+        (' --manifests pm', '')
+    """
+    return "" if manifest.parent == Path("manifests") else f" --manifests {quote(str(manifest.parent))}"
 
 
 def unknown_speakers(table: pa.Table, manifest: Path) -> str:

@@ -210,7 +210,9 @@ def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
         raise SplitError("lolo needs to know the language of recordings; no corpus says it")
     rows = AssignableRows.of(table)
     languages = codes(pa.chunked_array([spoken]))
-    links = occurring(languages.of, rows.people.units.of)
+    units, unknown = rows.people.units, nobody(table).to_numpy(zero_copy_only=False)
+    apart = np.where(unknown, len(units.names) + languages.of, units.of)  # nobody speaks several languages
+    links = occurring(languages.of, apart)
     together = joined(links[0], links[1])
     groups = Codes(together[languages.of], joined_names(together, languages.names))
     note = (
@@ -237,8 +239,11 @@ def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str, note:
     left = len(rows.people.units.names) - np.bincount(pairs[0], minlength=len(folds.names))
     if left.min() < 2:
         name = folds.names[int(left.argmin())]
+        unsaid = ", and all of a corpus that do not say who speaks count as one"
+        whose = unsaid if pc.any(nobody(table)).as_py() else ""
         raise SplitError(
             f"{kind}: fold {name} leaves {left.min()} speaker for training and validation; two are needed"
+            f"{whose}"
         )
     return fold_rows(table["utterance_id"], folds.of), folds.names, note
 
@@ -280,7 +285,8 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
         if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
             recipe, fits, before = old.recipe, same, old
         elif not same:
-            lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
+            again = old.command(manifest)
+            lines.append(f"split {name} was made for an earlier manifest; make it again with '{again}'")
     built = None if fits else read_manifest(out, (*SPLIT_COLUMNS, *SIDES))
     if built is not None and (unknown := unknown_speakers(built.table, manifest)):
         lines.append(f"there is no split {DEFAULT_SPLIT}: {unknown}")

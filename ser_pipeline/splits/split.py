@@ -25,7 +25,7 @@ from ser_pipeline.manifest.schema import (
     write_rows,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits.leaks import BY_SPEAKER, check_sides, official, unknown_speakers
+from ser_pipeline.splits.leaks import BY_SPEAKER, check_sides, in_folder, official, unknown_speakers
 from ser_pipeline.tables.cells import plural
 
 Ratios = tuple[float, float, float]
@@ -111,10 +111,9 @@ class Split:
         leaks = ", speakers on both sides" if self.leaks_speakers else ""
         return f"Split({self.name}: {plural(self.table.num_rows, 'recording')}{folds}{leaks})"
 
-    @property
-    def command(self) -> str:
-        """The command that makes this split again."""
-        return self.recipe.command(self.name)
+    def command(self, manifest: Path) -> str:
+        """The command that makes this split again for a manifest, which is given by its file."""
+        return self.recipe.command(self.name) + in_folder(manifest)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -297,7 +296,8 @@ def read_split(manifests: Path, name: str, manifest: Manifest) -> Split:
     split = load_split(path)
     if split.manifest_digest != manifest.digest:
         raise SplitError(
-            f"{path}: was not made for the manifest {manifest.path}; make it again with '{split.command}'"
+            f"{path}: was not made for the manifest {manifest.path}; "
+            f"make it again with '{split.command(manifest.path)}'"
         )
     _check(split, manifest, path)
     return split
@@ -309,7 +309,7 @@ def load_split(path: Path) -> Split:
     Raises:
         SplitError: it is missing, damaged or foreign.
     """
-    remedy = f"ser manifest split {path.stem}"
+    remedy = f"ser manifest split {path.stem}{in_folder(path.parent)}"
     file = read_table(path, SPLIT_SCHEMA, remedy=remedy, error=SplitError)
     try:
         split = Split.from_facts(file.table, file.facts, file.digest)
@@ -326,29 +326,29 @@ def _missing(path: Path, manifests: Path, name: str, manifest: Manifest) -> str:
     if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table, manifest.path)):
         return f"{path}: not found{known}: {unknown}"
     if name in (*BY_SPEAKER, "stratified", "loco", "lolo"):
-        return f"{path}: not found{known}; make it with 'ser manifest split {name}'"
+        return f"{path}: not found{known}; make it with 'ser manifest split {name}{in_folder(manifest.path)}'"
+    where = in_folder(manifest.path)
     return (
-        f"{path}: not found{known}; published parts are read with 'ser manifest split {name} --from FILE', "
-        f"and those in corpora's own tables with '{official(manifest.path)}'"
+        f"{path}: not found{known}; published parts are read with 'ser manifest split {name}{where} "
+        f"--from FILE', and those in corpora's own tables with '{official(manifest.path)}'"
     )
 
 
 def _check(split: Split, manifest: Manifest, path: Path) -> None:
     """Check the rows themselves: the digest vouches for the manifest, not for the file."""
-    places = row_places(split, manifest)
+    places, again = row_places(split, manifest), split.command(manifest.path)
     whole = split.recipe.kind != PUBLISHED and not split.recipe.where
     if whole and len(places) != manifest.table.num_rows:
         raise SplitError(
-            f"{path}: has {len(places)} of {plural(manifest.table.num_rows, 'recording')}; "
-            f"run '{split.command}'"
+            f"{path}: has {len(places)} of {plural(manifest.table.num_rows, 'recording')}; run '{again}'"
         )
     codes = pc.index_in(split.table["part"], pa.array(PARTS))
     if codes.null_count:
-        raise SplitError(f"{path}: has parts other than {', '.join(PARTS)}; run '{split.command}'")
+        raise SplitError(f"{path}: has parts other than {', '.join(PARTS)}; run '{again}'")
     folds = split.table["fold"].fill_null(NO_PART).to_numpy()
     low, high = (0, len(split.folds) - 1) if split.folds else (NO_PART, NO_PART)
     if len(folds) and not low <= folds.min() <= folds.max() <= high:
-        raise SplitError(f"{path}: has folds beyond its {len(split.folds)}; run '{split.command}'")
+        raise SplitError(f"{path}: has folds beyond its {len(split.folds)}; run '{again}'")
     sides = np.full(manifest.table.num_rows, NO_PART, np.int64)
     sides[places] = folds if split.folds else codes.to_numpy()
     check_sides(manifest.table, sides, str(path), speakers=not split.leaks_speakers)
@@ -363,13 +363,13 @@ def row_places(split: Split, manifest: Manifest) -> Int64s:
     ids, known = split.table["utterance_id"], manifest.table["utterance_id"]
     if ids.equals(known):
         return np.arange(len(ids))
-    places = pc.index_in(ids, known.combine_chunks())
+    places, again = pc.index_in(ids, known.combine_chunks()), split.command(manifest.path)
     if places.null_count:
         strange = ids.filter(places.is_null()).to_pylist()
-        raise SplitError(f"split {split.name}: not in the manifest: {some(strange)}; run '{split.command}'")
+        raise SplitError(f"split {split.name}: not in the manifest: {some(strange)}; run '{again}'")
     found = np.asarray(places, np.int64)
     if len(np.unique(found)) < len(found):
-        raise SplitError(f"split {split.name}: a recording occurs twice; run '{split.command}'")
+        raise SplitError(f"split {split.name}: a recording occurs twice; run '{again}'")
     return found
 
 

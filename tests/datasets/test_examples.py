@@ -5,6 +5,7 @@ import pytest
 from ser_pipeline.datasets.examples import (
     COLUMNS,
     Examples,
+    _of_some_speakers,
     drawn_as,
     resolve_task,
     restrict_training,
@@ -104,6 +105,15 @@ def test_all_takes_classes_with_enough_clips_and_speakers_in_each_part():
     assert resolve_task("all", table, parts).emotions == ("anger", "boredom")
 
 
+def test_all_asks_for_no_speakers_where_none_is_known():
+    table, parts = rows(*ENOUGH, ("fear", 0, 99, 1), ("fear", 2, 99, 1))
+    unknown = table.set_column(1, "speaker_id", [["c-unknown"] * len(table)])
+    assert resolve_task("all", unknown, parts).emotions == ("anger", "fear", "boredom")
+    speakers = table["speaker_id"].to_pylist()
+    some = table.set_column(1, "speaker_id", [[*speakers[:-1], "c-unknown"]])  # and nobody is no second one
+    assert resolve_task("all", some, parts).emotions == ("anger", "boredom")
+
+
 def test_all_counts_after_merging_and_keeps_the_merge():
     table, parts = rows(*ENOUGH, ("neutral", 0, 10, 2), ("neutral", 2, 20, 2), ("calm", 0, 10, 2))
     assert "neutral" not in resolve_task("all", table, parts).emotions
@@ -165,6 +175,13 @@ def test_a_share_keeps_whole_speakers_of_every_corpus(toy):
     assert sorted(name.partition("-")[0] for name in kept) == ["emodb", "emodb", "nemo", "nemo"]
     names = whole.examples.column("speaker_id")[whole.rows("train")].tolist()
     assert some.counts()["train"] == sum(name in kept for name in names)
+
+
+def test_a_share_of_speakers_is_not_rounded_up_by_a_trace():
+    names = [f"a-{number:03}" for number in range(100)]
+    table = pa.table({"speaker_id": names, "corpus": ["a"] * 100, "utterance_id": names})
+    kept = _of_some_speakers(Examples(table, *[np.zeros(100, np.int8)] * 2), np.ones(100, np.bool_), 0.55, 0)
+    assert kept.sum() == 55
 
 
 def test_a_larger_share_holds_a_smaller_one_and_seeds_differ(toy):

@@ -113,6 +113,7 @@ def test_without_time_nothing_is_begun(lab):
         ('"model.dropout"', '"model.drop"', "model.drop"),
         ('"model.dropout"', '"model.attention"', "'model.attention' has no effect on model dnn"),
         ("low = 8, high = 24", "low = 24, high = 8", "low must lie below high"),
+        ("low = 8, high = 24", "low = 8.5, high = 24", "low and high must be whole numbers with whole"),
         ("choices = [0.0, 0.5]", "choices = [0.5], low = 1.0, high = 2.0", "either choices, or low and high"),
         ("trials = 3", "tries = 3", "search.tries: no such key; valid are arm, protocol, trials"),
     ],

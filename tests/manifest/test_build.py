@@ -143,7 +143,7 @@ def test_splits_of_the_earlier_manifest_are_named_with_their_command(data, out, 
     record(data / "EmoDB/wav/11b01Wa.wav", seed=600)
     line = (
         "split kfold was made for an earlier manifest; "
-        "make it again with 'ser manifest split kfold --folds 3'"
+        f"make it again with 'ser manifest split kfold --folds 3 --manifests {out}'"
     )
     assert line in built(data, out).warnings
     (out / "splits" / "odd.parquet").write_bytes(b"odd")

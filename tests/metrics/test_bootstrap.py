@@ -14,6 +14,7 @@ from ser_pipeline.metrics import (
     describe_intervals,
     drawn_scores,
     error_distance,
+    fewest_holders,
     mean_error_distance,
     percentile_interval,
     speaker_confusions,
@@ -53,6 +54,14 @@ def test_every_draw_has_all_classes_that_there_are(rng):
     counts[:2, 2, 0] = 3
     (draws,) = drawn_scores([counts[None]], {"present": lambda each: (each.sum(-1) > 0).sum(-1)})["present"]
     assert set(draws.tolist()) == {3}
+
+
+def test_those_whom_nobody_knows_hold_no_class(rng):
+    counts, names = rng.integers(1, 9, (6, 3, 3)), [*(f"a-{number}" for number in range(5)), "a-unknown"]
+    counts[1:5, 2] = 0
+    assert bootstrap_intervals(counts, names).keys() == {"accuracy"}
+    assert fewest_holders(counts, names, ("anger", "fear", "joy")) == (1, ["joy"])
+    assert bootstrap_intervals(counts).keys() == {"accuracy", "uar", "macro_f1"}  # where all are somebody
 
 
 def test_with_one_speaker_of_a_class_only_scores_over_clips_have_an_interval(rng):

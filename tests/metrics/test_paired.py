@@ -126,6 +126,12 @@ def _as_wrong_as_can_be(arm):
     return wrong
 
 
+def test_a_score_that_is_no_number_is_no_evidence(rng):
+    first, second = arms(rng)
+    found = compare(first, second, scores={"odd": lambda counts: np.full(counts.shape[:-2], np.nan)})
+    assert found["odd"].p == 1
+
+
 def test_one_speaker_has_no_interval(rng):
     found = compare(*arms(rng, speakers=1))["uar"]
     assert (found.low, found.high, found.p) == (None, None, 1.0)

@@ -303,6 +303,20 @@ def test_loco_and_lolo_leave_out_whole_groups(in_memory, people_rows):
         assert lolo.folds[language] == row["language"][:2].lower()
 
 
+def test_nobody_joins_no_languages(in_memory, people_rows):
+    rows = [*people_rows("a", 4, language="de"), *people_rows("b", 4, language="en")]
+    nobodys = [{**row, "corpus": "c", "speaker_id": "c-unknown"} for row in people_rows("c", 2)]
+    nobodys = [{**row, "language": ("de", "en")[number % 2]} for number, row in enumerate(nobodys)]
+    assert make_split(in_memory([*rows, *nobodys]), "lolo").folds == ("de", "en")
+
+
+def test_corpora_of_nobody_leave_one_who_counts_and_it_is_said(in_memory, people_rows):
+    rows = [{**row, "speaker_id": f"{corpus}-unknown"} for corpus in "ab" for row in people_rows(corpus, 3)]
+    says = "leaves 1 speaker for .*, and all of a corpus that do not say who speaks count as one"
+    with pytest.raises(SplitError, match=says):
+        make_split(in_memory(rows), "loco")
+
+
 def test_languages_that_share_a_speaker_leave_together(in_memory, people_rows):
     rows = [
         *people_rows("a", 4, language="de"),
@@ -424,7 +438,10 @@ def test_a_split_of_some_recordings(manifest_of, people_rows):
     write_split(manifest.path.parent, made)
     read = read_split(manifest.path.parent, "agreed", manifest)
     assert read.recipe == made.recipe
-    assert read.command == "ser manifest split speaker --where 'agreement > 0.5' --as agreed"
+    assert (
+        read.command(Path("manifests/manifest.parquet"))
+        == "ser manifest split speaker --where 'agreement > 0.5' --as agreed"
+    )
     assert read.note.endswith("Only recordings with agreement > 0.5.")
     used = parts_for(read, manifest) >= 0
     assert used.tolist() == [corpus == "emodb" for corpus in manifest.table["corpus"].to_pylist()]

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -71,7 +72,7 @@ def test_rows_with_folds_are_tested_in_them():
     ],
 )
 def test_a_split_knows_the_command_that_makes_it_again(recipe, name, command):
-    assert split(name=name, recipe=recipe).command == command
+    assert split(name=name, recipe=recipe).command(Path("manifests/manifest.parquet")) == command
 
 
 def test_facts_make_the_same_split_again():
@@ -178,16 +179,18 @@ def test_names_leave_out_what_is_not_finished(manifest, folder):
 
 def test_a_missing_split_names_its_command_and_what_is_there(manifest, folder):
     with pytest.raises(
-        SplitError, match=r"kfold.parquet: not found; make it with 'ser manifest split kfold'"
+        SplitError, match=r"kfold.parquet: not found; make it with 'ser manifest split kfold --manifests "
     ):
         read_split(folder, "kfold", manifest)
     write_split(folder, make_split(manifest, "speaker"))
     with pytest.raises(
-        SplitError, match="not found; there are speaker; make it with 'ser manifest split kfold'"
+        SplitError,
+        match="not found; there are speaker; make it with 'ser manifest split kfold --manifests ",
     ):
         read_split(folder, "kfold", manifest)
     with pytest.raises(
-        SplitError, match=r"published parts are read with 'ser manifest split mine --from FILE'"
+        SplitError,
+        match=r"published parts are read with .* split mine --manifests .* --from FILE'",
     ):
         read_split(folder, "mine", manifest)
 
@@ -203,7 +206,7 @@ def test_a_split_for_another_manifest(manifest, folder, manifest_of, people_rows
     with pytest.raises(
         SplitError,
         match=r"kfold.parquet: was not made for the manifest .*manifest.parquet; "
-        "make it again with 'ser manifest split kfold --seed 2 --folds 3'",
+        "make it again with 'ser manifest split kfold --seed 2 --folds 3 --manifests ",
     ):
         read_split(folder, "kfold", other)
 
@@ -211,7 +214,7 @@ def test_a_split_for_another_manifest(manifest, folder, manifest_of, people_rows
 def test_a_damaged_split(manifest, folder):
     path = write_split(folder, make_split(manifest, "speaker"))
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(SplitError, match=r"speaker.parquet: cannot be read .* 'ser manifest split speaker'"):
+    with pytest.raises(SplitError, match=r"speaker.parquet: cannot be read .* split speaker --manifests "):
         load_split(path)
 
 
@@ -219,7 +222,8 @@ def test_metadata_that_describes_no_split(manifest, folder):
     path = split_path(folder, "speaker")
     write_table(SPLIT_SCHEMA.empty_table(), {"name": "speaker"}, path)
     with pytest.raises(
-        SplitError, match="its metadata does not describe a split; run 'ser manifest split speaker'"
+        SplitError,
+        match="its metadata does not describe a split; run 'ser manifest split speaker --manifests ",
     ):
         load_split(path)
 
@@ -295,7 +299,9 @@ def test_folds_in_a_split_without_them(manifest, folder):
 def test_lost_rows(manifest, folder):
     split = make_split(manifest, "speaker")
     write_split(folder, dataclasses.replace(split, table=split.table.slice(1)))
-    with pytest.raises(SplitError, match="has 79 of 80 recordings; run 'ser manifest split speaker'"):
+    with pytest.raises(
+        SplitError, match="has 79 of 80 recordings; run 'ser manifest split speaker --manifests "
+    ):
         read_split(folder, "speaker", manifest)
 
 
