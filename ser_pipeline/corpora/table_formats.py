@@ -1,4 +1,4 @@
-"""Forms of tables: lines of separated cells, nested JSON, spreadsheets, and TextGrids of Praat.
+"""Forms of tables: lines of separated cells, nested JSON, and TextGrids of Praat.
 
 A quote in lines of cells that is never closed would make one cell of all lines after it, and nobody would see
 it; so one that is left open is refused.
@@ -8,23 +8,16 @@ import csv
 import io
 import json
 import math
-import posixpath
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
-from xml.etree import ElementTree
 
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.tables.cells import plural
 
 Row = Mapping[str, str]
-
-LARGEST_SHEET: Final = 1 << 28
-"""Bytes of XML that are read of one sheet; a file that unpacks to more is refused."""
 
 _MARK: Final = re.compile(r'"((?:[^"]|"")*)"|(?<![\w.])(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.])', re.IGNORECASE)
 """A text or a number of a TextGrid."""
@@ -178,35 +171,6 @@ def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def sheet_rows(path: Path, odd: list[str] | None = None) -> list[tuple[int, list[str]]]:
-    """Cells of each row that has any, with its number, of the first visible sheet of an Excel workbook.
-
-    Args:
-        path: of the workbook.
-        odd: takes a line that says so, if further sheets have cells.
-
-    Raises:
-        CorpusError: it cannot be read as one.
-    """
-    try:
-        with zipfile.ZipFile(path) as book:
-            shared = "xl/sharedStrings.xml"
-            strings = [_text(each) for each in _xml(book, shared)] if shared in book.namelist() else []
-            lines, more = list[tuple[int, list[str]]](), 0
-            for name in _sheets(book):
-                if lines:
-                    more += _has_cells(book, name)
-                else:
-                    rows = [each for each in _xml(book, name).iter() if _tag(each) == "row"]
-                    found = [(int(row.get("r", at)), _cells(row, strings)) for at, row in enumerate(rows, 1)]
-                    lines = [row for row in found if any(cell.strip() for cell in row[1])]
-            if more and odd is not None:
-                odd.append(f"only the first of its {1 + more} sheets is read; save another one as CSV")
-            return lines
-    except (zipfile.BadZipFile, ElementTree.ParseError, OSError, ValueError, IndexError, KeyError) as error:
-        raise CorpusError(f"cannot be read as a workbook of Excel ({error}); save it as CSV") from None
-
-
 @contextmanager
 def noted(odd: Sequence[str]) -> Iterator[None]:
     """Add what should be known of how a table was read to errors on what it lacks.
@@ -218,64 +182,6 @@ def noted(odd: Sequence[str]) -> Iterator[None]:
         yield
     except CorpusError as error:
         raise CorpusError("; ".join([str(error), *odd])) from None
-
-
-def _sheets(book: zipfile.ZipFile) -> list[str]:
-    """Files of the sheets in the order of their tabs, without hidden ones; by number if nothing says it."""
-    there = [name for name in book.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
-    there.sort(key=lambda name: (len(name), name))
-    told, links = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-    if not {told, links} <= {*book.namelist()}:
-        return there
-    files = {each.get("Id", ""): posixpath.join("/xl", each.get("Target", "")) for each in _xml(book, links)}
-    tabs = [each for each in _xml(book, told).iter() if _tag(each) == "sheet"]
-    names = [
-        posixpath.normpath(files.get(value, "")).lstrip("/")
-        for tab in tabs
-        if tab.get("state", "visible") == "visible"
-        for key, value in tab.items()
-        if key.endswith("}id")
-    ]
-    return [name for name in names if name in there] or there
-
-
-def _has_cells(book: zipfile.ZipFile, name: str) -> bool:
-    large = book.getinfo(name).file_size > LARGEST_SHEET
-    return large or re.search(rb"<(\w+:)?[vt][\s>]", book.read(name)) is not None
-
-
-def _xml(book: zipfile.ZipFile, name: str) -> ElementTree.Element:
-    if book.getinfo(name).file_size > LARGEST_SHEET:
-        raise ValueError(f"{name} is too large")
-    return ElementTree.fromstring(book.read(name))
-
-
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _text(element: ElementTree.Element) -> str:
-    """The text of a cell, without how its signs are read (furigana)."""
-    if _tag(element) == "t":
-        return element.text or ""
-    return "".join(_text(each) for each in element if _tag(each) != "rPh")
-
-
-def _cells(row: ElementTree.Element, strings: Sequence[str]) -> list[str]:
-    cells: dict[int, str] = {}
-    for number, cell in enumerate(row):
-        letters = re.sub(r"\d", "", cell.get("r", ""))
-        place = sum(26**power * (ord(x) - 64) for power, x in enumerate(reversed(letters))) - 1
-        value = next((each.text or "" for each in cell if _tag(each) == "v"), "")
-        kind = cell.get("t", "n")
-        if kind == "s":
-            value = strings[int(value)]
-        elif kind == "inlineStr":
-            value = _text(cell)
-        elif kind == "n" and value:
-            value = cell_of(float(value))
-        cells[place if letters else number] = value
-    return [cells.get(place, "") for place in range(max(cells, default=-1) + 1)]
 
 
 def textgrid_rows(text: str) -> list[Row]:

@@ -22,10 +22,10 @@ from ser_pipeline.corpora.table_formats import (
     lines_of,
     noted,
     separated_lines,
-    sheet_rows,
     textgrid_rows,
 )
 from ser_pipeline.corpora.words import emotion_of_word
+from ser_pipeline.corpora.workbooks import sheet_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
 from ser_pipeline.remote.addresses import address_of

@@ -31,6 +31,7 @@ READERS: Final = (
     "labels.py",
     "records.py",
     "corpora/*.py",
+    "corpora/*.toml",
     "corpora/known/*.toml",
     "manifest/*.py",
     "audio/*.py",

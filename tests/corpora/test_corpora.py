@@ -20,7 +20,7 @@ from tests.corpora.conftest import published
 HELPERS = {
     "columns", "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text",
     "files", "guess_speaker", "guesses", "languages", "listed", "places", "shapes", "sources",
-    "table_formats", "tables", "values", "words",
+    "table_formats", "tables", "values", "words", "workbooks",
 }  # fmt: skip
 PUBLISHED = published()
 PER_SPEAKER = {"emodb": test_emodb.PER_SPEAKER, "nemo": test_nemo.PER_SPEAKER}
