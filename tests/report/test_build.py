@@ -181,7 +181,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(manifests, runs, tmp
     assert (summary.runs, summary.unfinished) == (1, ("begun",))
     split, run = summary.unread
     assert split.startswith("split stratified could not be read: ")
-    assert "'ser manifest split stratified'" in split
+    assert "'ser manifest split stratified --manifests " in split
     assert run.startswith(f"run two could not be read: {runs}/two/scores.json: ")
     page = summary.page.read_text()
     assert "run two could not be read: " in page
@@ -195,7 +195,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(manifests, runs, tmp
 @pytest.mark.usefixtures("no_drawings")
 def test_unreadable_split_of_a_run_on_the_page_is_an_error(manifests, runs, tmp_path):
     (manifests / "splits" / "speaker.parquet").write_bytes(b"no")
-    with pytest.raises(SplitError, match=r"cannot be read .* 'ser manifest split speaker'"):
+    with pytest.raises(SplitError, match=r"cannot be read .* 'ser manifest split speaker --manifests "):
         make_report(manifests, choose_runs(runs), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
