@@ -240,10 +240,10 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted:
 def _by_recordings(lines: Sequence[Row], columns: dict[str, str]) -> Iterator[str]:
     """Take another column for the path if no cell of that one ends as recordings do; say so."""
     called = columns["path"]
-    if any(is_recording(line[called]) or "::" in line[called] for line in lines):
+    if any(is_recording(line[called].strip()) or "::" in line[called] for line in lines):
         return
     free = [name for name in lines[0] if name not in columns.values()]
-    other = next((name for name in free if all(is_recording(line[name]) for line in lines)), None)
+    other = next((name for name in free if all(is_recording(line[name].strip()) for line in lines)), None)
     if other is not None:
         columns["path"] = other
         yield f"column {called!r} names no recordings; they are read from column {other!r}"
