@@ -220,10 +220,10 @@ def unknown_speakers(table: pa.Table, manifest: Path) -> str:
     unknown = table.filter(nobody(table))
     if not unknown.num_rows:
         return ""
-    corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))
+    corpora, where = some(sorted(pc.unique(unknown["corpus"]).to_pylist())), in_folder(manifest)
     ways = []
     if unknown.num_rows < table.num_rows:
-        ways.append(f'split the others by ser manifest split speaker --as named --where "{NAMED}"')
+        ways.append(f'split the others by ser manifest split speaker{where} --as named --where "{NAMED}"')
     ways.append(
         "name the speakers in the corpus's description, in a column 'speaker' of a table, or with --csv "
         "and --speaker-from 'REGEX', whose one group finds them in paths"
@@ -231,8 +231,8 @@ def unknown_speakers(table: pa.Table, manifest: Path) -> str:
     if any(table[name].null_count < table.num_rows for name in SIDES if name in table.column_names):
         ways.append(f"read the published parts with '{official(manifest)}'")
     ways.append(
-        "use 'ser manifest split stratified' and 'ser train --split stratified', whose scores do not hold "
-        "for new speakers"
+        f"use 'ser manifest split stratified{where}' and 'ser train{where} --split stratified', whose scores "
+        "do not hold for new speakers"
     )
     does = "does" if unknown.num_rows == 1 else "do"
     return (

@@ -407,7 +407,8 @@ def test_recordings_that_say_who_speaks_are_split_without_the_others(manifest_of
     rows = people_rows("emodb", 6) + people_rows("mine", 1, speaker_id="mine-unknown")
     manifest = manifest_of(rows)
     with pytest.raises(
-        SplitError, match=f'ser manifest split speaker --as named --where "{NAMED}"; or name the'
+        SplitError,
+        match=f'ser manifest split speaker --manifests .* --as named --where "{NAMED}"; or name the',
     ):
         make_split(manifest, "speaker")
     made = make_split(manifest, "speaker", save_as="named", where=NAMED)
