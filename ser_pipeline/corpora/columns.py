@@ -11,6 +11,7 @@ from typing import Final
 from ser_pipeline.corpora.description import Scale
 from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.table_formats import Row
+from ser_pipeline.corpora.tables import number_of
 from ser_pipeline.corpora.words import (
     TIMES,
     columns_of_fact,
@@ -188,7 +189,7 @@ def _usual_scale(fact: str, met: Iterable[str]) -> Scale | None:
     values = []
     for text in met:
         with suppress(ValueError):
-            values.append(float(text.replace(",", ".")))
+            values.append(number_of(text))
     values = [value for value in values if math.isfinite(value)]
     scales = SHARES if fact in ("agreement", "naturalness") else SCALES
     return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)

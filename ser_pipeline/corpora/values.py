@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -273,19 +274,14 @@ def of_all(answers: Sequence[Mapping[str, Any]], emotion_of: Callable[[str], str
     said = {fact: [answer[fact] for answer in answers if answer[fact]] for fact in answers[0]}
     told = {fact: texts[0] if texts else answers[0][fact] for fact, texts in said.items()}
     for fact in RATINGS.keys() & said.keys():
-        numbers = [number for text in said[fact] if math.isfinite(number := _number(text))]
+        numbers = []
+        for text in said[fact]:
+            with suppress(ValueError):
+                numbers += [number] if math.isfinite(number := number_of(text)) else []
         told[fact] = str(math.fsum(numbers) / len(numbers)) if numbers else told[fact]
     if told.pop("emotion", ""):
         told["votes"] = Counter(filter(None, map(emotion_of, said["emotion"])))
     return told
-
-
-def _number(text: str) -> float:
-    """The number that a text is, with a point or a comma; NaN for none."""
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return math.nan
 
 
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:

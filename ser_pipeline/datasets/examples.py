@@ -108,15 +108,12 @@ def _all_classes(manifest: pa.Table, parts: Int8s, merges: Mapping[str, str]) ->
     classes = class_lookup(everything)[manifest["emotion_id"].to_numpy()]
     names, speakers = np.unique(manifest["speaker_id"].to_numpy(zero_copy_only=False), return_inverse=True)
     speakers[np.array([names_nobody(name) for name in names])[speakers]] = -1
+    people = MIN_SPEAKERS if (speakers >= 0).any() else 0  # where nobody is known, none can be asked for
     used = [code for code in np.unique(parts) if code >= 0]
     emotions = tuple(
         name
         for number, name in enumerate(everything.emotions)
-        if used
-        and all(
-            _enough(speakers[(classes == number) & (parts == code)], known=bool((speakers >= 0).any()))
-            for code in used
-        )
+        if used and all(_enough(speakers[(classes == number) & (parts == code)], people) for code in used)
     )
     if len(emotions) < 2:
         raise LabelError(
@@ -126,10 +123,9 @@ def _all_classes(manifest: pa.Table, parts: Int8s, merges: Mapping[str, str]) ->
     return Task("all", emotions).merged(merges)
 
 
-def _enough(speakers: Int64s, *, known: bool) -> bool:
+def _enough(speakers: Int64s, people: int) -> bool:
     """Whether clips of a class are enough, by the number of each one's speaker, -1 for nobody."""
-    people = len(np.unique(speakers[speakers >= 0]))
-    return len(speakers) >= MIN_CLIPS and (people >= MIN_SPEAKERS or not known)
+    return len(speakers) >= MIN_CLIPS and len(np.unique(speakers[speakers >= 0])) >= people
 
 
 def select_examples(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -223,12 +223,19 @@ def _joint_decisions(network: EmbeddingNetwork, scaling: Scaling, width: int) ->
     return decide
 
 
-def interval_words(people: Sequence[str], seed: int, repeats: int | None = None, **told: Any) -> str:
+def interval_words(
+    people: Sequence[str],
+    seed: int,
+    repeats: int | None = None,
+    *,
+    unnamed: int = 0,
+    fewest: tuple[int, Sequence[str]] | None = None,
+) -> str:
     """How intervals over speakers were made, and over repeats where these were drawn too.
 
-    ``told`` is what :func:`~ser_pipeline.metrics.describe_intervals` may be told beside the names.
+    The last two are those of :func:`~ser_pipeline.metrics.describe_intervals`.
     """
-    words = describe_intervals(list(people), seed, **told)
+    words = describe_intervals(list(people), seed, unnamed=unnamed, fewest=fewest)
     words = words.replace(
         ": read the scores per speaker instead", ": an interval over so few speakers is unreliable"
     )

@@ -143,9 +143,10 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
         sentence = f"{foreign}: trained on another manifest than the one described here; train again with "
         found.append((sentence, Code("ser train"), "."))
     seeds = sorted({run.info.recipe.train.seed for run in runs})
-    found.append(
-        (f"Seeds: {', '.join(map(str, seeds))}. Differences smaller than the intervals are not evidence.",)
+    sentence = (
+        f"Seeds: {', '.join(map(str, seeds))}. Intervals that overlap don't say whether two runs differ: "
     )
+    found.append((sentence, Code("ser compare"), " does, on the same people."))
     return found
 
 

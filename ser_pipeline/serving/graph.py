@@ -87,8 +87,7 @@ def load_graph(path: Path) -> tuple[GraphFacts, OnnxScorer | WaveScorer]:
     _check_shapes(session, facts, path)
     if facts.takes == "wave":
         return facts, WaveScorer(session, fewest=facts.fewest)
-    fewest = 0 if facts.padded else facts.card.model.architecture.frames_per_step
-    return facts, OnnxScorer(session, fewest=fewest)
+    return facts, OnnxScorer(session, padded=facts.padded)
 
 
 def open_session(content: bytes, name: str) -> Any:
@@ -209,8 +208,7 @@ def _shown(facts: GraphFacts, clip: PreparedClip) -> dict[str, Float32s]:
     """What a graph of mels or features takes for a clip that is normalised: batches of one."""
     if facts.takes == "features":
         return {"features": clip.values[None]}
-    frames = max(clip.frames, facts.card.model.architecture.frames_per_step)
-    mel = clip.values if facts.padded else clip.values[:, :frames]
+    mel = clip.values if facts.padded else clip.values[:, : clip.frames]
     return {"mel": mel[None]} | ({} if clip.beside is None else {"features": clip.beside[None]})
 
 

@@ -187,12 +187,12 @@ class OnnxScorer(_Graph):
 
     Args:
         session: an ``onnxruntime.InferenceSession``.
-        fewest: frames of the shortest clip it takes without padding; 0 if it takes clips with their padding.
+        padded: it takes clips with their padding.
     """
 
-    def __init__(self, session: Any, *, fewest: int) -> None:
+    def __init__(self, session: Any, *, padded: bool) -> None:
         super().__init__(session)
-        self._fewest = fewest
+        self._padded = padded
         self._inputs = [each.name for each in session.get_inputs()]
 
     def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
@@ -203,8 +203,8 @@ class OnnxScorer(_Graph):
 
     def _given(self, output: str, values: Float32s, frames: int, beside: Float32s | None) -> Float32s:
         """One output of the graph for one clip."""
-        if values.ndim == 2 and self._fewest:
-            values = values[:, : max(frames, self._fewest)]
+        if values.ndim == 2 and not self._padded:
+            values = values[:, :frames]
         given = [values] if beside is None else [values, beside]
         inputs = {
             name: np.ascontiguousarray(each[None]) for name, each in zip(self._inputs, given, strict=True)

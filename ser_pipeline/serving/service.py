@@ -201,6 +201,9 @@ async def _files_of_form(request: Request, body: bytes) -> Sent:
             raise BadBody("enrol: holds no file; send recordings, as 'curl -F enrol=@other.wav' does")
         others = [(name, value) for name, value in form.multi_items() if name != "enrol"]
         files = [value for _, value in others if isinstance(value, UploadFile)]
+        odd = [name for name, value in others if isinstance(value, UploadFile) and name != "file"]
+        if odd:
+            raise BadBody(f"{odd[0][:40]}: no file of this name is taken; send the recording as 'file'")
         if not files:
             raise BadBody("the form holds no file; send one, as 'curl -F file=@a.wav' does")
         if len(files) > 1:

@@ -204,6 +204,13 @@ def test_a_bound_that_is_not_read_beside_one_that_is_gets_named(home, columns, s
     assert problem.reason.startswith(said)
 
 
+@pytest.mark.parametrize("heading", ["Oyente", "Evaluador", "juge", "Hörer"])
+def test_listeners_are_known_in_other_languages(home, heading):
+    lines = "".join(f"rec/anna/a1.wav,{label},{who}\n" for who, label in enumerate(("sad", "joy", "joy")))
+    row = rows_of(home, f"path,emotion,{heading}\n{lines}")[0]
+    assert (row.emotion, row.votes) == ("happiness", {"sadness": 1, "happiness": 2})
+
+
 def test_a_column_of_folders_is_no_column_of_recordings(home):
     row, problem = rows_of(home, "path,file name,emotion\nrec/anna,a1.wav,sad\n")
     assert isinstance(row, Utterance)

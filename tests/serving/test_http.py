@@ -191,6 +191,12 @@ def test_a_form_that_is_none_is_refused(client, headers, says):
     refused(client.post(recording(), headers=headers), 400, says)
 
 
+def test_a_file_under_another_name_is_refused(client):
+    refused(
+        client.post(files={"enroll": ("a.wav", recording())}), 400, "enroll: no file of this name is taken"
+    )
+
+
 def test_a_form_without_a_file_is_refused(client):
     body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
     refused(client.post(body, headers={"content-type": "multipart/form-data; boundary=x"}), 400, "no file")
