@@ -51,11 +51,8 @@ class Lines:
             key = key_for(table, [line[column].strip() for column in table.key], values)
             if table.more and table.match == ("stem",) and key not in stems:
                 continue
-            try:
-                told = _told(table, line, values)
-            except ValueError as error:
-                bad.append(f"line {number}: {error}")
-                continue
+            told, odd = _told(table, line, values)
+            bad += [f"line {number}: {reason}" for reason in odd]
             if (earlier := rows.setdefault(key, told)) is told:
                 numbers[key] = number
             elif any(earlier.get(fact) != told.get(fact) for fact in ("emotion", "speaker", "votes")):
@@ -64,20 +61,30 @@ class Lines:
                     f"lines {numbers[key]} and {number} of {name!r} both are of {key!r}, and contradict each "
                     "other; correct the table, or compare more than the name, as with match = 'folder/stem'"
                 )
-            elif earlier != told:
-                bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
-        problem = "; ".join(filter(None, [left_out(bad), *problems]))
+            elif other := [fact for fact, value in told.items() if earlier[fact] not in ("", value)]:
+                bad.append(f"line {number}: {key!r} occurs a second time, with another {', '.join(other)}")
+                rows[key] = {**earlier, **dict.fromkeys(other, "")}
+        problem = "; ".join(filter(None, [left_out(bad, "value"), *problems]))
         return cls(table, CorpusTable(corpus, table.file, rows, problem or None), unclear)
 
 
-def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
+def _told(table: Table, line: Row, values: Values) -> tuple[dict[str, Any], list[str]]:
+    """What a line says, without what cannot be read of it, and why that cannot."""
     told: dict[str, Any] = {fact: line[column].strip() for fact, column in table.columns.items()}
+    odd = []
     for fact, text in told.items():
-        if text and fact not in ("emotion", "speaker"):
-            values.of(fact, text)
-    if votes := votes_of(values.votes(line, table)):
-        told["votes"] = votes
-    return told
+        try:
+            if text and fact not in ("emotion", "speaker"):
+                values.of(fact, text)
+        except ValueError as error:
+            odd.append(str(error))
+            told[fact] = ""
+    try:
+        if votes := votes_of(values.votes(line, table)):
+            told["votes"] = votes
+    except ValueError as error:
+        odd.append(str(error))
+    return told, odd
 
 
 def key_for(table: Table, texts: Iterable[str], values: Values) -> str:

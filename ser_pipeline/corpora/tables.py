@@ -391,10 +391,10 @@ def age_of(text: str) -> int:
     return age
 
 
-def left_out(bad: list[str]) -> str | None:
-    """What is wrong with the lines of a table that are not read, in one line; None if nothing is."""
+def left_out(bad: list[str], what: str = "line") -> str | None:
+    """What is wrong with lines or values of a table that are not read, in one line; None if nothing is."""
     if not bad:
         return None
     if len(bad) == 1:
-        return f"{bad[0]}; that line is left out"
-    return f"{plural(len(bad), 'line is', 'lines are')} left out; the first is {bad[0]}"
+        return f"{bad[0]}; that {what} is left out"
+    return f"{plural(len(bad), f'{what} is', f'{what}s are')} left out; the first is {bad[0]}"

@@ -282,7 +282,7 @@ def test_a_value_that_a_side_file_leaves_open_says_nothing(tmp_path):
         ("clip,words,val,who\nrab-f1-b1,ciao,9,f1\n", "line 2: valence 9 is not between 1 and 5"),
         (
             "clip,words,val,who\nrab-f1-b1,a,1,f1\nrab-f1-b1,b,1,f1\n",
-            "line 3: 'rab-f1-b1' occurs a second time",
+            "line 3: 'rab-f1-b1' occurs a second time, with another text; that value is left out",
         ),
     ],
 )
@@ -294,6 +294,19 @@ def test_a_bad_table_is_told_and_the_recordings_still_come(tmp_path, content, sa
     assert isinstance(row, Utterance)
     assert isinstance(problem, TableProblem)
     assert said in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("rab-f1-b1,ciao,9,f1\n", ("ciao", None)),
+        ("rab-f1-b1,a,1,f1\nrab-f1-b1,b,1,f1\nrab-f1-b1,a,1,f1\n", ("Il libro", -1.0)),
+    ],
+)
+def test_what_cannot_be_read_or_is_told_in_two_ways_costs_itself_alone(tmp_path, lines, told):
+    put(tmp_path, "f1/rab-f1-b1.wav", meta__csv=f"clip,words,val,who\n{lines}")
+    row = scanned(tmp_path, corpus(TABLE))[0]
+    assert (row.text, row.valence) == told
 
 
 def test_a_table_that_contradicts_the_name_makes_a_reject(tmp_path):

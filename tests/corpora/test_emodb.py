@@ -64,11 +64,11 @@ def test_without_the_table_rows_come_without_ratings(put):
     assert problem == TableProblem("emodb", "erkennung.txt", "not found; the rows lack its information")
 
 
-def test_a_bad_rating_costs_one_line(put):
+def test_a_bad_rating_costs_itself(put):
     lines = ratings(b"1\t03a01Fa.wav\t900,00\t75,00", b"2\t03a01Nc.wav\t90,00\t75,00")
     first, second, problem = scan(put("wav/03a01Fa.wav", "wav/03a01Nc.wav", **{"erkennung.txt": lines}))
     assert isinstance(first, Utterance)
     assert isinstance(second, Utterance)
     assert (first.agreement, second.agreement) == (None, 0.9)
     assert isinstance(problem, TableProblem)
-    assert problem.reason == "line 2: agreement 900,00 is not between 0 and 100; that line is left out"
+    assert problem.reason == "line 2: agreement 900,00 is not between 0 and 100; that value is left out"

@@ -89,7 +89,7 @@ def test_a_name_and_a_line_that_disagree_are_a_reject(put, old, new, reason):
         (HEADING + LINE.replace("23", "old"), "line 2: age 'old' is not a whole number from 1 to 120"),
         (
             HEADING + LINE.replace("\tmale", "\tx"),
-            "line 2: gender 'x' does not exist; valid are female, male, unknown; that line is left out",
+            "line 2: gender 'x' does not exist; valid are female, male, unknown; that value is left out",
         ),
     ],
 )
