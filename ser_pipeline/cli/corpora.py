@@ -135,6 +135,8 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
             say(f"not read, so rows are whole recordings: {', '.join(table.unread)} of {table.files[0]}")
         for line in table.remarks:
             say(line)
+    for line in drafted.found.remarks:
+        say(line)
     if not drafted.rows:
         say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
     if drafted.found.guess("speaker") is None:
@@ -148,14 +150,21 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
 
 def _show(found: "Draft") -> None:
     rows = []
-    for guess in found.guesses:
+    for number, guess in enumerate(found.guesses):
+        votes = guess.fact == "emotion" and "emotion" in {each.fact for each in found.guesses[:number]}
         told = [
             f"{code} = {guess.codes[code]}" if code in guess.codes else code
             for code, _ in Counter(guess.counts).most_common(MOST_CODES)
         ]
         more = f", {len(guess.counts) - len(told)} more" if len(guess.counts) > len(told) else ""
         rows.append(
-            (guess.fact, guess.source, len(guess.counts), "" if guess.sure else "?", ", ".join(told) + more)
+            (
+                "votes" if votes else guess.fact,
+                guess.source,
+                len(guess.counts),
+                "" if guess.sure else "?",
+                ", ".join(told) + more,
+            )
         )
     if found.guess("emotion") is None:
         rows += [

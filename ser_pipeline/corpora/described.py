@@ -234,7 +234,9 @@ class Described:
             for line in lines:
                 together[_bounds(line[1])].append(line)
             lines = [
-                (answers[0][0], of_all([told for _, told in answers], self._values.answer))
+                answers[0]
+                if len(answers) == 1
+                else (answers[0][0], of_all([told for _, told in answers], self._values.answer))
                 for answers in together.values()
             ]
         first: dict[tuple[str, ...], Line] = {}

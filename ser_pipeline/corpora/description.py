@@ -28,7 +28,7 @@ FACTS: Final = (
     "intensity", "style", "modality", "valence", "arousal", "dominance", "agreement",
     "naturalness", "rated_intensity", "part", "fold", "path", "start", "end", "duration", "rater",
 )  # fmt: skip
-"""What can be said of a recording; the last five only by a table whose lines are the rows."""
+"""What can be said of a recording; the last only by tables, and the four before it by their rows."""
 
 OF_LINES: Final = FACTS[FACTS.index("path") :]
 """Which recording a line of a table is about, which part of it, and whose answer it is."""
@@ -309,8 +309,11 @@ class Description(_Part):
             raise ValueError(
                 "rows come either from files, by 'pattern', or from the lines of one table with rows = true"
             )
-        if not by_lines and self.says(*OF_LINES):
-            raise ValueError(f"{', '.join(OF_LINES)} are facts of a table with rows = true")
+        *of_rows, rater = OF_LINES
+        if not by_lines and self.says(*of_rows):
+            raise ValueError(f"{', '.join(of_rows)} are facts of a table with rows = true")
+        if self.says(rater) and not any(rater in table.columns for table in self.tables):
+            raise ValueError(f"{rater} is a fact of tables")
         if not self.says("emotion") and not any(table.of_votes for table in self.tables):
             raise ValueError(
                 "nothing says the emotion: name a group of the pattern 'emotion' (found "

@@ -10,13 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import FACTS, OF_LINES
-from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
+from ser_pipeline.corpora.draft_sheets import Recordings, Sheet, unread_columns, unread_tables
 from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of, unread_emotions
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.corpora.guess_speaker import find_others
@@ -25,6 +26,7 @@ from ser_pipeline.corpora.guesses import (
     Found,
     Guess,
     any_emotions,
+    codes_in,
     find_emotion,
     find_part,
     where,
@@ -32,7 +34,7 @@ from ser_pipeline.corpora.guesses import (
 from ser_pipeline.corpora.languages import language_of_labels, language_of_text
 from ser_pipeline.corpora.shapes import Field, Shape, shape_of
 from ser_pipeline.corpora.tables import ANY_ENCODING, read_text, table_lines
-from ser_pipeline.corpora.words import emotion_of_word, is_copy
+from ser_pipeline.corpora.words import is_copy
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.records import Utterance
@@ -40,8 +42,6 @@ from ser_pipeline.records import Utterance
 MOST_TEXTS: Final = 40
 LARGEST_TEXT: Final = 1 << 22
 TEXTS: Final = frozenset({".txt", ".md", ".rst", ".readme", ""})
-_MEANS: Final = re.compile(r"(?=\b([^\W_]+)['\"]?[ \t]*([=:(|\t→-]|is|for|means)[ \t]*>?['\"]?([^\W_]+))")
-"""Two words and what stands between them; every word may begin such a pair."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Draft:
         read: number of those that the pattern reads.
         language: BCP 47 tag that labels, texts or names speak for; "" for none.
         rivals: fields that may as well be the emotion, where nothing says what its codes mean.
+        remarks: on tables that are not read, one line each.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Draft:
     read: int
     language: str = ""
     rivals: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
 
     def guess(self, fact: str) -> Guess | None:
         """What is known of a fact."""
@@ -96,7 +98,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     shapes = _shapes(paths)
     fields = [each for shape in shapes for each in shape.fields]
     notes = _texts(folder, others)
-    told = _codes_in(notes)
+    told = codes_in(notes)
     if table is not None:
         table_lines(table)  # what is wrong with it should not read as "no column"
         others = [PurePosixPath(table.relative_to(folder).as_posix())]
@@ -108,7 +110,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
             "a table beside its recordings needs both"
         )
     emotion, rivals = _emotion(fields, told, columns, read, believed=table is not None)
-    if emotion is not None:
+    if emotion is not None and not (read and (read.raters or "rater" in read.columns)):
         columns = {fact: each for fact, each in columns.items() if fact != "emotion"}
     elif "emotion" not in columns and not (read and (read.votes or _rated(columns))):
         unread = unread_emotions(sheets, Recordings(paths, fields), told)
@@ -118,6 +120,8 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     keyed = list(read.fields.values()) if read else []
     found += find_others(fields, emotion[0] if emotion else _as_field(read), columns, keyed)
     found, guesses, tables = _with_tables(found, columns, understood, sheets, fields)
+    tables = [_with_remarks(each, sheets) for each in tables]
+    files = [file for each in tables for file in each.files]
     chosen = [(guess.fact, each) for each, guess in found if each.level >= 0]
     chosen += [item for each in tables for item in each.fields.items()]
     pattern, matched = _pattern(shapes, chosen, paths)
@@ -133,6 +137,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         read=len(matched),
         language=_language(guesses, [resolved, *notes]),
         rivals=rivals,
+        remarks=tuple(unread_tables(sheets, files, Recordings(paths, fields), named=emotion is not None)),
     )
 
 
@@ -159,7 +164,11 @@ def _with_tables(
     tables = []
     if read and (columns or read.votes):
         raters = read.raters if "emotion" in columns else ()
-        tables.append(replace(read, columns=_kept(read, columns), raters=raters))
+        heard = any(guess.fact == "emotion" for _, guess in found) and "rater" not in read.columns
+        kept = {
+            fact: column for fact, column in _kept(read, columns).items() if not (heard and fact == "emotion")
+        }
+        tables.append(replace(read, columns=kept, raters=raters))
     for also, more in understood[1:] if not any(table.rows for table in tables) else ():
         new = {fact: each for fact, each in more.items() if fact not in {each.fact for each in guesses}}
         if new and not also.rows and not also.fields and "emotion" not in new:
@@ -174,13 +183,20 @@ def _with_tables(
     return found, guesses, tables
 
 
+def _with_remarks(table: TableGuess, sheets: Sequence[Sheet]) -> TableGuess:
+    """A table, with a remark on the columns that are not read."""
+    used = [*table.key, *table.columns.values(), *chain(*table.votes.values()), *table.raters, *table.unread]
+    used += [column for each in table.remarks for column in re.findall(r"column '(.*?)'", each)]
+    return replace(table, remarks=(*table.remarks, *unread_columns(sheets, table.files, used)))
+
+
 def _kept(read: TableGuess, columns: Mapping[str, Guess]) -> dict[str, str]:
-    kept = {*columns, *(OF_LINES if read.rows else ())}
+    kept = {*columns, *(OF_LINES if read.rows else ("rater",))}
     return {fact: column for fact, column in read.columns.items() if fact in kept}
 
 
 def _speakers(found: Sequence[Found], columns: Mapping[str, Guess], fields: Sequence[Field]) -> list[Found]:
-    """Who speaks, as it was found, and by the number in that code alone, as other tables may have it."""
+    """Who speaks, as it was found, by the number in that code, and by the code around it: tables have any."""
     if "speaker" in columns:
         return [(Field(LABELS, (0, 1), ()), columns["speaker"])]
     whole = next((each for each in found if each[1].fact == "speaker" and not each[1].parts), None)
@@ -189,9 +205,8 @@ def _speakers(found: Sequence[Found], columns: Mapping[str, Guess], fields: Sequ
     numbers = [
         (each, replace(whole[1], counts=each.counts))
         for each in fields
-        if each.level == whole[0].level and not each.joined and len(each.counts) == len(whole[0].counts)
-        and whole[0].place[0] <= each.place[0] and each.place[1] <= whole[0].place[1]
-        and all(map(str.isdecimal, each.counts))
+        if not each.joined and len(each.counts) == len(whole[0].counts)
+        and (whole[0].inside(each) or (each.inside(whole[0]) and all(map(str.isdecimal, each.counts))))
     ]  # fmt: skip
     return [whole, *numbers]
 
@@ -319,18 +334,6 @@ def _texts(folder: Path, others: Sequence[PurePosixPath]) -> list[str]:
         except (CorpusError, OSError):
             continue
     return found
-
-
-def _codes_in(texts: Sequence[str]) -> dict[str, str]:
-    """Code -> emotion, where a text says so, as in ``A = anger`` or ``anger: 3``."""
-    found: dict[str, Counter[str]] = {}
-    for text in texts:
-        for one, sign, two in _MEANS.findall(text):
-            for code, word in ((one, two), (two, one)):
-                emotion = emotion_of_word(word) if len(word) > 2 else None
-                if emotion is not None and len(code) <= 4 and emotion_of_word(code) is None:
-                    found.setdefault(code, Counter())[emotion] += 9 if re.search("[=:→]", sign) else 1
-    return {code: emotions.most_common(1)[0][0] for code, emotions in found.items()}
 
 
 def _language(guesses: Sequence[Guess], notes: Sequence[str]) -> str:

@@ -5,8 +5,9 @@ Files with the same columns are one table: one for each part, session or recordi
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from glob import escape
 from itertools import islice, product
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.corpora.values import part_of_word
 from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word, letters
-from ser_pipeline.errors import CorpusError
+from ser_pipeline.errors import CorpusError, some
 
 SUFFIXES: Final = frozenset(
     {
@@ -34,6 +35,15 @@ FEW: Final = 40
 
 LARGEST: Final = 1 << 28
 """Bytes of a file that is looked at."""
+
+SURELY: Final = frozenset({".csv", ".tsv", ".tab", ".xlsx", ".parquet", ".json", ".jsonl", ".ndjson"})
+"""Suffixes of files that hold nothing but tables."""
+
+SEVERAL: Final = (
+    "several lines name the same recording; if they are answers of listeners, add a column 'rater' that says "
+    "whose, and if they are segments, the columns 'start' and 'end'"
+)
+"""Why such a table cannot be read."""
 
 COVERED: Final = 0.5
 """Share of the recordings that a table names, or of its lines that name one, from which on it is theirs."""
@@ -290,6 +300,58 @@ def says_parts(cells: Sequence[str]) -> bool:
     met = set(filter(None, cells))
     parts = set(map(part_of_word, met))
     return len(parts) >= 2 and None not in parts
+
+
+def unread_tables(
+    seen: Iterable[Sheet], read: Collection[str], of: Recordings, *, named: bool
+) -> Iterator[str]:
+    """A line on each table that is not read, and why.
+
+    Args:
+        seen: the tables of a folder.
+        read: paths or globs of those that are read.
+        of: the recordings.
+        named: whether names say the emotion.
+    """
+    told: set[PurePosixPath] = set()
+    for sheet in sorted(seen, key=lambda sheet: not sheet.heading):
+        table = sheet.files[0].suffix.lower() in SURELY and told.isdisjoint(sheet.files)
+        if not table or any(fnmatch(sheet.files[0].as_posix(), glob) for glob in read):
+            continue
+        told.update(sheet.files)
+        key = key_of_sheet(sheet, of)
+        if key is not None and is_repeated(sheet, key):
+            why = SEVERAL
+        elif key is None:
+            why = "no column names the recordings, or those who speak in them"
+        elif named:
+            why = "names say the emotion, and it tells nothing else of each recording"
+        else:
+            why = "it tells nothing else of each recording"
+        yield f"{sheet.source} is not read: {why} (columns {some(list(map(repr, sheet.own)), show=6)})"
+
+
+def unread_columns(seen: Iterable[Sheet], files: Collection[str], used: Collection[str]) -> Iterator[str]:
+    """A line on the columns of a table of which nothing is read.
+
+    Args:
+        seen: the tables of a folder.
+        files: paths or globs of the table.
+        used: its columns that are read.
+    """
+    for sheet in seen:
+        if any(fnmatch(sheet.files[0].as_posix(), glob) for glob in files):
+            left = [name for name in sheet.own if name and name not in used and any(sheet.cells(name))]
+            if left and sheet.heading:
+                one, are = ("column", "is") if len(left) == 1 else ("columns", "are")
+                yield f"{one} {some(list(map(repr, left)), show=6)} of {sheet.source} {are} not read"
+            return
+
+
+def is_repeated(sheet: Sheet, key: Key) -> bool:
+    """Whether more than a few recordings are named by several lines."""
+    named = Counter(keys_of_lines(sheet, key[1], key[2]))
+    return sum(count > 1 for count in named.values()) > 0.02 * len(named)
 
 
 def globbed(folder: Path, files: Sequence[PurePosixPath]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What the columns of tables say of recordings: by their headings, and else by their values."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import escape
@@ -12,9 +12,11 @@ from typing import Final
 from ser_pipeline.corpora.columns import genders_of, is_agreed, raters_among, unread_channels, votes_among
 from ser_pipeline.corpora.description import OF_LINES
 from ser_pipeline.corpora.draft_sheets import (
+    SEVERAL,
     Recordings,
     Sheet,
     globbed,
+    is_repeated,
     key_of_sheet,
     keys_of_lines,
     says_parts,
@@ -127,26 +129,27 @@ def _understood(
     more = len(about) < 0.9 * len(every)
     sheet = Sheet(sheet.files, [sheet.lines[number] for number in about], sheet.heading)
     lines = [every[number] for number in about]
-    named = Counter(lines)
-    again = sum(count > 1 for count in named.values()) > 0.02 * len(named)
+    again = is_repeated(sheet, key)
     raters = _raters(sheet, set(columns), told)
     facts = _facts(sheet, set(columns), told, raters)
     of_lines = {fact: facts.pop(fact) for fact in OF_LINES if fact in facts}
     if again and len(of_lines.keys() & TIMES) < 2 and "rater" not in of_lines:
         of_lines |= _bounds(sheet, {*columns, *(column for _, column in facts.values())})
-    rows = again and len(columns) == 1 and (len(of_lines.keys() & TIMES) > 1 or "rater" in of_lines)
+    rows = again and len(columns) == 1 and len(of_lines.keys() & TIMES) > 1
+    answers = "rater" in of_lines and not rows and len({*lines}) < len(lines)
     kept = {fact: each for fact, each in facts.items() if each is not None}
     votes = (
         {} if "emotion" in kept else votes_among({c: sheet.cells(c) for c in sheet.own if c not in columns})
     )
-    if (again and not rows) or not (kept or votes):  # nobody knows what a line is about, or it says nothing
+    if (again and not rows and not answers) or not (
+        kept or votes
+    ):  # nobody knows what a line is about, or it says nothing
         return None
     emotion = kept.get("emotion", (None, ""))[1]
-    labels = dict(zip(lines, sheet.cells(emotion), strict=True)) if emotion else {}
+    labels = _labels(lines, sheet.cells(emotion)) if emotion else {}
     used = {fact: column for fact, (_, column) in kept.items() if column not in raters}
-    if rows:
-        used |= {fact: column for fact, (_, column) in of_lines.items()}
-        of_lines = {}
+    also = of_lines if rows else {"rater": of_lines["rater"]} if answers else {}
+    used |= {fact: column for fact, (_, column) in also.items()}
     guess = TableGuess(
         files=globbed(folder, sheet.files),
         key=columns,
@@ -159,12 +162,20 @@ def _understood(
         more=more,
         fields=fields,
         labels=tuple(labels.get(key, "") for key in keys),
-        unread=tuple(column for fact, (_, column) in of_lines.items() if fact in TIMES),
+        unread=tuple(column for fact, (_, column) in of_lines.items() if fact in TIMES and not rows),
         remarks=tuple(unread_channels(sheet.lines)),
         parts=_parts(sheet, columns, match),
     )
     score = share + 0.1 * len(kept) + ("emotion" in kept or bool(votes)) + 0.1 * sheet.heading
     return score, guess, {fact: each for fact, (each, _) in kept.items()}
+
+
+def _labels(lines: Sequence[tuple[str, ...]], cells: Sequence[str]) -> dict[tuple[str, ...], str]:
+    """The label that most lines about the same give it."""
+    met: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for line, cell in zip(lines, cells, strict=True):
+        met[line][cell] += 1
+    return {line: counts.most_common(1)[0][0] for line, counts in met.items()}
 
 
 def unread_emotions(seen: Iterable[Sheet], of: Recordings, told: Mapping[str, str]) -> str:
@@ -180,10 +191,7 @@ def unread_emotions(seen: Iterable[Sheet], of: Recordings, told: Mapping[str, st
         emotion = _facts(sheet, set(key[1]) if key else set(), told).get("emotion")
         if emotion is not None:
             return f"the {emotion[0].source} holds emotions, but " + (
-                "several lines name the same recording; add the columns start and end of each segment, "
-                "or a column that names the rater"
-                if key
-                else "no column of the table names the recordings"
+                SEVERAL if key else "no column of the table names the recordings"
             )
     return ""
 

@@ -1,5 +1,6 @@
 """Which fields of names are the emotion, the person, the gender and so on: guesses by their values."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,9 @@ LEVELS: Final = MappingProxyType({"1": "low", "2": "normal", "3": "high"})
 """What three such numbers may mean."""
 
 Found = tuple[Field, Guess]
+
+_MEANS: Final = re.compile(r"(?=\b([^\W_]+)['\"]?[ \t]*([=:(|\t→-]|is|for|means)[ \t]*>?['\"]?([^\W_]+))")
+"""Two words and what stands between them; every word may begin such a pair."""
 
 
 def find_emotion(fields: Sequence[Field], told: Mapping[str, str]) -> Found | None:
@@ -241,3 +245,19 @@ def gender_from(each: Field) -> Found:
     """The gender as a field says it; anything else is unknown."""
     codes = dict.fromkeys(each.counts, "unknown") | _genders(each)
     return each, Guess("gender", where(each), each.counts, True, codes)
+
+
+def codes_in(texts: Sequence[str]) -> dict[str, str]:
+    """Code -> emotion, where a text says so, as in ``A = anger`` or ``anger: 3``.
+
+    Args:
+        texts: that lie beside the recordings.
+    """
+    found: dict[str, Counter[str]] = {}
+    for text in texts:
+        for one, sign, two in _MEANS.findall(text):
+            for code, word in ((one, two), (two, one)):
+                emotion = emotion_of_word(word) if len(word) > 2 else None
+                if emotion is not None and len(code) <= 4 and emotion_of_word(code) is None:
+                    found.setdefault(code, Counter())[emotion] += 9 if re.search("[=:→]", sign) else 1
+    return {code: emotions.most_common(1)[0][0] for code, emotions in found.items()}

@@ -1,6 +1,7 @@
 """What the tables and side files that a description names say of recordings."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ser_pipeline.corpora.description import VALUES, Sidecar, Table
 from ser_pipeline.corpora.files import Guarded, key_of, stem
 from ser_pipeline.corpora.table_formats import Row, cell_of, lines_of
 from ser_pipeline.corpora.tables import ANY_ENCODING, CorpusTable, left_out, read_any, read_text
-from ser_pipeline.corpora.values import Values, votes_of
+from ser_pipeline.corpora.values import Values, of_all, votes_of
 from ser_pipeline.errors import CorpusError, some
 
 Numbered = list[tuple[int, Row]]
@@ -46,6 +47,7 @@ class Lines:
         lines, problems = lines_below(root, table)
         rows: dict[str, Mapping[str, Any]] = {}
         numbers, unclear = dict[str, int](), dict[str, str]()
+        answers = defaultdict[str, list[Mapping[str, Any]]](list)
         bad = []
         for number, line in lines:
             key = key_for(table, [line[column].strip() for column in table.key], values)
@@ -53,7 +55,9 @@ class Lines:
                 continue
             told, odd = _told(table, line, values)
             bad += [f"line {number}: {reason}" for reason in odd]
-            if (earlier := rows.setdefault(key, told)) is told:
+            if "rater" in table.columns:
+                answers[key].append(told)
+            elif (earlier := rows.setdefault(key, told)) is told:
                 numbers[key] = number
             elif any(earlier.get(fact) != told.get(fact) for fact in ("emotion", "speaker", "votes")):
                 name = Path(table.file).name
@@ -64,6 +68,7 @@ class Lines:
             elif other := [fact for fact, value in told.items() if earlier[fact] not in ("", value)]:
                 bad.append(f"line {number}: {key!r} occurs a second time, with another {', '.join(other)}")
                 rows[key] = {**earlier, **dict.fromkeys(other, "")}
+        rows |= {key: of_all(each, values.answer) for key, each in answers.items()}
         problem = "; ".join(filter(None, [left_out(bad, "value"), *problems]))
         return cls(table, CorpusTable(corpus, table.file, rows, problem or None), unclear)
 

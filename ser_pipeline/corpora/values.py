@@ -269,9 +269,7 @@ def of_all(answers: Sequence[Mapping[str, Any]], emotion_of: Callable[[str], str
         >>> of_all([{"emotion": "W", "valence": "2"}, {"emotion": "W", "valence": "5"}], {"W": "anger"}.get)
         {'valence': '3.5', 'votes': Counter({'anger': 2})}
     """
-    if len(answers) == 1:
-        return answers[0]
-    said = {fact: [answer[fact] for answer in answers if answer[fact]] for fact in answers[0]}
+    said = {fact: [answer[fact] for answer in answers if answer.get(fact)] for fact in answers[0]}
     told = {fact: texts[0] if texts else answers[0][fact] for fact, texts in said.items()}
     for fact in RATINGS.keys() & said.keys():
         numbers = []

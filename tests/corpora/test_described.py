@@ -253,6 +253,25 @@ def test_answers_to_one_segment_are_together_however_its_bounds_are_written(tmp_
     assert (row.emotion, row.votes, row.start_s) == ("sadness", {"anger": 1, "sadness": 2}, 0.5)
 
 
+def test_lines_of_listeners_are_votes_beside_the_emotion_of_the_name(tmp_path):
+    put(tmp_path, "anna/1.wav", "anna/2.wav", "anna/3.wav")
+    answers = "1,anger,a\n1,anger,b\n1,fear,c\n2,xyz,a\n2,sadness,b\n3,fear,a\n"
+    (tmp_path / "labels.csv").write_text(f"stem,e,who\n{answers}")
+    text = f"{BY_NAME}key = 'stem'\ncolumns = {{ emotion = 'e', rater = 'who' }}\n"
+    one, two, three = scanned(tmp_path, corpus(text=text))
+    assert isinstance(one, Utterance)
+    assert (one.emotion, one.votes, round(one.agreement, 3)) == ("anger", {"anger": 2, "fear": 1}, 0.667)
+    assert isinstance(two, Reject)
+    assert two.reason == "no label: its votes are a tie"
+    assert isinstance(three, Utterance)
+    assert (three.emotion, three.votes) == ("fear", {"fear": 1})
+
+
+def test_listeners_are_said_by_tables_alone():
+    with pytest.raises(CorpusError, match="rater is a fact of tables"):
+        corpus(text="name = 'x'\npattern = '(?P<emotion>[a-z]+)(?P<rater>x?)'\n")
+
+
 def test_speakers_are_one_whatever_zeros_their_numbers_begin_with(tmp_path):
     put(tmp_path, "01/a.wav")
     (tmp_path / "labels.csv").write_text("stem,e,who\na,fear,1\n")

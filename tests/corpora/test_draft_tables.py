@@ -109,7 +109,7 @@ def test_the_labels_of_several_listeners_are_votes(tmp_path, gold):
     [
         (
             "{n:03d}.wav,{e}\n{n:03d}.wav,{e}\n",
-            "several lines name the same recording; add the columns start",
+            "several lines name the same recording; if they are answers of listeners, add a column 'rater'",
         ),
         ("x{n}.wav,{e}\n", "no column of the table names the recordings"),
     ],
@@ -237,7 +237,79 @@ def test_one_listener_for_each_recording_says_nothing_of_bounds(tmp_path):
     paths = [f"wav/{name}.wav" for name in names]
     text, rows, rest = read(put(tmp_path / "one", paths, t__csv=f"file,emotion,rater\n{lines}"))
     assert (len(rows), rest) == (20, [])
-    assert "not read" not in text
+    assert "# column 'rater' of t.csv is not read" in text
+    assert "for segments" not in text
+
+
+def answered(names, heading="file,listener,heard,arousal", *, raters="abc", upper=False):
+    """A table of one line for each listener of each recording; the last of three hears another emotion."""
+    lines = [heading]
+    for n, name in enumerate(names):
+        for rater in raters:
+            label = LABELS[n + (rater == "c")]
+            lines.append(f"{name}.wav,{rater},{label.upper() if upper else label},{n % 5 + 1}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_answers_of_listeners_are_votes_where_names_say_the_emotion(tmp_path, upper):
+    names = [f"s{n % 5}_{LABELS[n]}_{n:02}" for n in range(39)]
+    paths = [f"wav/{name}.wav" for name in names]
+    text, rows, rest = read(put(tmp_path / "both", paths, r__csv=answered(names, upper=upper)))
+    assert rest == [], text
+    assert [row.emotion for row in rows] == [EMOTION_OF[row.path.stem.split("_")[1]] for row in rows]
+    assert {row.speaker_id for row in rows} == {f"both-s{n}" for n in range(5)}
+    votes = {row.path.stem: row.votes for row in rows}
+    for n, name in enumerate(names):
+        heard = [EMOTION_OF[LABELS[n]]] * 2 + [EMOTION_OF[LABELS[n + 1]]]
+        assert votes[name] == Counter(heard)
+    assert {round(row.arousal, 2) for row in rows} == {-1, -0.5, 0, 0.5, 1}
+
+
+def test_columns_of_listeners_are_votes_where_names_say_the_emotion(tmp_path):
+    names = [f"s{n % 5}_{LABELS[n]}_{n:02}" for n in range(39)]
+    lines = "".join(
+        f"{name},{LABELS[n]},{LABELS[n]},{LABELS[n + 1]},{LABELS[n]}\n" for n, name in enumerate(names)
+    )
+    text, rows, rest = read(
+        put(tmp_path / "wide", [f"{name}.wav" for name in names], t__csv=f"file,ann1,ann2,ann3,gold\n{lines}")
+    )
+    assert rest == [], text
+    assert "raters = ['ann1', 'ann2', 'ann3']" in text
+    assert "# column 'gold' of t.csv is not read" in text
+    assert {sum(row.votes.values()) for row in rows} == {3}
+    assert [row.emotion for row in rows] == [EMOTION_OF[row.path.stem.split("_")[1]] for row in rows]
+
+
+def test_a_table_of_speakers_may_say_the_letter_that_all_codes_have(tmp_path):
+    names = [f"H{n % 5:02}-{LABELS[n]}-{n // 5}" for n in range(40)]
+    people = "".join(f"H{n:02},{'man' if n % 2 else 'woman'},{n + 1}.3.1970\n" for n in range(5))
+    folder = put(
+        tmp_path / "coded", [f"{name}.wav" for name in names], who__csv=f"code,sex,date of birth\n{people}"
+    )
+    text, rows, rest = read(folder)
+    assert rest == [], text
+    assert {(row.speaker_id, row.gender) for row in rows} == {
+        (f"coded-H{n:02}", "male" if n % 2 else "female") for n in range(5)
+    }
+    assert "# column 'date of birth' of who.csv is not read" in text
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ("name,plan\nx1,a\nx2,b\n", "no column names the recordings, or those who speak in them"),
+        ("\n".join(f"s{n % 5}_{LABELS[n]}_{n:02}.wav,{LABELS[n]}" for n in (-1, *range(40))).replace(
+            f"s4_{LABELS[-1]}_-1.wav,{LABELS[-1]}", "file,emotion") + "\n",
+         "names say the emotion, and it tells nothing else of each recording"),
+        (answered([f"s{n % 5}_{LABELS[n]}_{n:02}" for n in range(39)], "file,x,heard,y"),
+         "several lines name the same recording; if they are answers of listeners, add a column 'rater'"),
+    ],
+)  # fmt: skip
+def test_tables_that_are_not_read_are_named_with_the_reason(tmp_path, table, why):
+    paths = [f"s{n % 5}_{LABELS[n]}_{n:02}.wav" for n in range(40)]
+    (remark,) = draft(put(tmp_path / "c", paths, t__csv=table)).remarks
+    assert remark.startswith(f"t.csv is not read: {why}")
 
 
 def test_numbers_of_dialogue_and_turn_are_compared_with_columns_part_by_part(tmp_path):
