@@ -4,11 +4,11 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from ser_pipeline.corpora.description import Scale
+from ser_pipeline.corpora.description import Scale, Table
 from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import number_of
@@ -16,6 +16,7 @@ from ser_pipeline.corpora.words import (
     TIMES,
     columns_of_fact,
     emotion_of_word,
+    facts_of_columns,
     gender_of_word,
     is_missing,
     is_nobody,
@@ -34,6 +35,12 @@ _WHICH: Final = re.compile(r"\d+|(?<=[a-z])[A-Z]$|(?<=[\W_])[A-Za-z]$|^[A-Za-z](
 
 _AGREED: Final = re.compile("final|gold|major|consens|agree|truth|true")
 """In the name of a column of labels that all listeners together gave."""
+
+SEVERAL: Final = (
+    "several lines name the same recording; if they are answers of listeners, add a column 'rater' that says "
+    "whose, and if they are segments, the columns 'start' and 'end'"
+)
+"""Why a table whose lines say neither can hardly be read."""
 
 MIXED: Final = (
     "is not read: all channels are mixed; split them first, as with "
@@ -72,6 +79,18 @@ def is_agreed(column: str) -> bool:
         (True, False)
     """
     return _AGREED.search(column.lower()) is not None
+
+
+def are_labels(column: str, cells: Iterable[str]) -> bool:
+    """Whether nearly all cells are words for emotions, of two or more in a column that is not called so.
+
+    Args:
+        column: its name.
+        cells: from the first line to the last.
+    """
+    met = [emotion_of_word(cell) for cell in cells if cell.strip() and not is_missing(cell)]
+    fewest = 1 if "emotion" in facts_of_columns([column]) else 2
+    return len({*met} - {None}) >= fewest and met.count(None) <= 0.1 * len(met)
 
 
 def raters_among(labels: Iterable[str]) -> tuple[str, ...]:
@@ -120,13 +139,42 @@ def votes_among(columns: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     return dict(votes) if len(votes) >= FEWEST else {}
 
 
+def of_raters(table: Table, label: str | None) -> Iterator[str]:
+    """A line on the columns that say what listeners chose.
+
+    Args:
+        table: its description.
+        label: the column of the emotion, if one says it.
+    """
+    if table.raters:
+        names = ", ".join(map(repr, table.raters))
+        chosen = f"the emotion is column {label!r}" if label else "the emotion is what most chose"
+        yield f"columns {names} are read as the votes of one listener each; {chosen}"
+    elif table.votes:
+        names = ", ".join(map(repr, table.of_votes))
+        yield f"columns {names} are read as how many listeners chose each; the emotion is what most chose"
+
+
+def are_repeated(names: Sequence[Hashable]) -> bool:
+    """Whether more than a few of some names occur several times.
+
+    Examples:
+        >>> are_repeated(["a", "a", "b"]), are_repeated(["a", "b"])
+        (True, False)
+    """
+    named = Counter(names)
+    return sum(count > 1 for count in named.values()) > 0.02 * len(named)
+
+
 def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line on what a table says and nothing reads: bounds of segments, speakers, ratings, channels.
+    """Yield a line on what a table says and nothing reads: answers, bounds, speakers, ratings, channels.
 
     Args:
         lines: of the table.
         columns: fact -> column, of those that are read.
     """
+    if not columns.keys() & {"rater", *TIMES} and are_repeated([line[columns["path"]] for line in lines]):
+        yield SEVERAL
     words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+|[A-Z]+", name))} for name in lines[0]}
     called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
     lone = columns.keys() & TIMES

@@ -22,6 +22,7 @@ from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_besid
 from ser_pipeline.corpora.values import Values, majority_of, of_all, seconds_of, votes_of, with_unit
 from ser_pipeline.corpora.words import TIMES, letters
 from ser_pipeline.errors import CorpusError
+from ser_pipeline.labels import DIMENSIONS, OTHER
 from ser_pipeline.records import (
     UNKNOWN_SPEAKER,
     CorpusCard,
@@ -319,6 +320,8 @@ class Described:
         facts = self._values.fields(raw, self._people.get(speaker, self._for_all))
         votes = votes_of(raw["votes"]) if "votes" in raw else {}
         label = str(raw.get("emotion") or self.description.facts.get("emotion") or majority_of(votes))
+        if votes and not label and any(facts.get(fact) is not None for fact in DIMENSIONS):
+            label = OTHER  # a tie, which is kept for its ratings
         if not label:
             reason = "no label: neither its name nor a table says the emotion"
             raise ValueError("no label: its votes are a tie" if votes else reason)

@@ -13,6 +13,7 @@ from itertools import islice, product
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ser_pipeline.corpora.columns import SEVERAL, are_repeated
 from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.shapes import Field
 from ser_pipeline.corpora.table_formats import Row
@@ -38,12 +39,6 @@ LARGEST: Final = 1 << 28
 
 SURELY: Final = frozenset({".csv", ".tsv", ".tab", ".xlsx", ".parquet", ".json", ".jsonl", ".ndjson"})
 """Suffixes of files that hold nothing but tables."""
-
-SEVERAL: Final = (
-    "several lines name the same recording; if they are answers of listeners, add a column 'rater' that says "
-    "whose, and if they are segments, the columns 'start' and 'end'"
-)
-"""Why such a table cannot be read."""
 
 COVERED: Final = 0.5
 """Share of the recordings that a table names, or of its lines that name one, from which on it is theirs."""
@@ -350,8 +345,7 @@ def unread_columns(seen: Iterable[Sheet], files: Collection[str], used: Collecti
 
 def is_repeated(sheet: Sheet, key: Key) -> bool:
     """Whether more than a few recordings are named by several lines."""
-    named = Counter(keys_of_lines(sheet, key[1], key[2]))
-    return sum(count > 1 for count in named.values()) > 0.02 * len(named)
+    return are_repeated(keys_of_lines(sheet, key[1], key[2]))
 
 
 def globbed(folder: Path, files: Sequence[PurePosixPath]) -> tuple[str, ...]:

@@ -9,10 +9,16 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.columns import genders_of, is_agreed, raters_among, unread_channels, votes_among
+from ser_pipeline.corpora.columns import (
+    SEVERAL,
+    genders_of,
+    is_agreed,
+    raters_among,
+    unread_channels,
+    votes_among,
+)
 from ser_pipeline.corpora.description import OF_LINES
 from ser_pipeline.corpora.draft_sheets import (
-    SEVERAL,
     Recordings,
     Sheet,
     globbed,

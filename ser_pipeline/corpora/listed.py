@@ -15,8 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.columns import (
+    are_labels,
     counted,
     genders_of,
+    of_raters,
     raters_among,
     spellings_of,
     told_of,
@@ -165,7 +167,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
     ragged: list[str] = []
     lines = table_lines(file, ragged)
-    raters = raters_among([name for name in lines[0] if _are_labels(name, [line[name] for line in lines])])
+    raters = raters_among([name for name in lines[0] if are_labels(name, [line[name] for line in lines])])
     votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
     with noted(ragged):
         columns = _columns(file, lines[0], raters, bool(votes))
@@ -181,7 +183,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         with noted(ragged):
             codes["emotion"] = _emotions(file, columns.get("emotion", ""), labels, way_out)
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks += [*_of_raters(table), *_rivals(lines, columns, raters)]
+    remarks += [*of_raters(table, columns.get("emotion")), *_rivals(lines, columns, raters)]
     remarks += told_of_labels(labels, codes["emotion"], way_out, several=bool(raters) or "rater" in columns)
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
@@ -258,7 +260,7 @@ def _by_words(
         return
     taken = {*columns.values(), *raters}
     free = [name for name in lines[0] if name not in taken and "pred" not in name.lower()]
-    words = next((name for name in free if _are_labels(name, [line[name] for line in lines])), None)
+    words = next((name for name in free if are_labels(name, [line[name] for line in lines])), None)
     if words is not None:
         columns["emotion"] = words
         yield f"column {called!r} holds no words for emotions; labels are read from column {words!r}"
@@ -292,25 +294,13 @@ def _no_emotion(label: str) -> str:
     return f"label {label!r} is not a known emotion"
 
 
-def _of_raters(table: Table) -> Iterator[str]:
-    """A line on the columns that say what listeners chose."""
-    if table.raters:
-        label = table.columns.get("emotion")
-        names = ", ".join(map(repr, table.raters))
-        chosen = f"the emotion is column {label!r}" if label else "the emotion is what most chose"
-        yield f"columns {names} are read as the votes of one listener each; {chosen}"
-    elif table.votes:
-        names = ", ".join(map(repr, table.of_votes))
-        yield f"columns {names} are read as how many listeners chose each; the emotion is what most chose"
-
-
 def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[str]) -> Iterator[str]:
     """Columns that say a fact otherwise than the one it is read from: of labels, and with its heading."""
     headings = {column: fact for fact, column in columns.items()}
     for other in [column for column in lines[0] if column not in headings and column not in raters]:
         fact = headings.get(re.sub(r" \(\d+\)$", "", other))
         fact = fact or next((each for each in (rating_of_column(other),) if each in columns), None)
-        if fact is None and "emotion" in columns and _are_labels(other, [line[other] for line in lines]):
+        if fact is None and "emotion" in columns and are_labels(other, [line[other] for line in lines]):
             fact = "emotion"
         if fact is None:
             continue
@@ -323,13 +313,6 @@ def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[s
                 f"column {columns[fact]!r} is read as {fact}; column {other!r} disagrees in {differ} of "
                 f"{plural(len(lines), 'line')}"
             )
-
-
-def _are_labels(column: str, cells: Iterable[str]) -> bool:
-    """Whether nearly all cells are words for emotions, of two or more in a column that is not called so."""
-    met = [emotion_of_word(cell) for cell in cells if cell.strip() and not is_missing(cell)]
-    fewest = 1 if "emotion" in facts_of_columns([column]) else 2
-    return len({*met} - {None}) >= fewest and met.count(None) <= 0.1 * len(met)
 
 
 def _of_scales(scales: Mapping[str, Scale], columns: Mapping[str, str]) -> Iterator[str]:

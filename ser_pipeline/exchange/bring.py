@@ -122,7 +122,8 @@ def import_dataset(
         lines.places = _copied(lines.places, data / corpus)
     folder = _folder(lines.places, Path(os.path.abspath(root)), data)
     labels = Counter(facts.get("emotion", "") for facts in lines.facts)
-    codes = _codes(labels, foreign.labels, path)
+    voted = any(fact in _VOTES for facts in lines.facts for fact in facts)
+    codes = _codes(labels, foreign.labels, path) if {*labels} != {""} or not voted else {}
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
     remarks = [*foreign.remarks, *_remarks(lines, labels, codes, description)]
@@ -146,7 +147,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
     """Where each recording lies; those that the data set holds are unpacked first.
 
     Raises:
-        CorpusError: no recording is there, or several listeners judge one.
+        CorpusError: no recording is there.
     """
     lines = _Lines()
     taken: set[tuple[Path, str, str]] = set()
@@ -156,12 +157,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
             lines.missing.append(item.name)
             continue
         key = (place, item.facts.get("start", ""), item.facts.get("end", ""))
-        if key in taken and "rater" in item.facts:
-            raise CorpusError(
-                f"{path}: several lines for one recording, by different listeners ({item.name}), of which "
-                "the first would be taken; 'ser manifest build --csv TABLE' counts their votes"
-            )
-        if key in taken:
+        if key in taken and "rater" not in item.facts:
             lines.repeated.append(item.name)
             continue
         taken.add(key)

@@ -19,7 +19,7 @@ from ser_pipeline.corpora.files import slashed
 from ser_pipeline.errors import CorpusError, SerError
 from ser_pipeline.records import Segment
 
-TOLD: Final = tuple(fact for fact in FACTS if fact not in ("path", "duration", "rater"))
+TOLD: Final = tuple(fact for fact in FACTS if fact not in ("path", "duration"))
 """Facts of a recording, as descriptions name them, without its path."""
 
 VOTES: Final = "votes_"

@@ -133,7 +133,7 @@ def _rows(table: pa.Table, data: Path) -> list[Row]:
 def _row(line: Mapping[str, Any], root: str) -> Row:
     facts = {"emotion": emotion_name(line["emotion_id"])}
     for fact in TOLD:
-        if fact != "emotion":
+        if fact not in ("emotion", "rater"):
             facts[fact] = _text(fact, line[_COLUMNS.get(fact, fact)])
     facts |= {VOTES + emotion_name(emotion): str(count) for emotion, count in line["votes"] or ()}
     return Row(

@@ -1,17 +1,22 @@
 """CSV, or any other table that lists recordings: ``table.csv`` with a line for each."""
 
 import csv
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ser_pipeline.corpora.columns import unread
+from ser_pipeline.corpora.columns import are_labels, of_raters, raters_among, unread, votes_among
+from ser_pipeline.corpora.description import Table
+from ser_pipeline.corpora.files import slashed
+from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.table_formats import noted
 from ser_pipeline.corpora.tables import table_lines
-from ser_pipeline.corpora.values import seconds_of, with_unit
-from ser_pipeline.corpora.words import TIMES, facts_of_columns
+from ser_pipeline.corpora.values import seconds_of, votes_of, with_unit
+from ser_pipeline.corpora.words import TIMES, emotion_of_word, facts_of_columns, is_missing
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
+from ser_pipeline.labels import OTHER
 
 TABLE = "table.csv"
 
@@ -25,11 +30,40 @@ def read(path: Path, places: Places) -> Foreign:
     file = path / TABLE if path.is_dir() else path
     odd: list[str] = []
     lines = table_lines(file, odd)
+    cells = {name: [line[name] for line in lines] for name in lines[0]}
+    raters = raters_among([name for name in cells if are_labels(name, cells[name])])
+    votes = {} if raters else votes_among(cells)
     with noted(odd):
-        columns = fact_columns(file, lines[0])
-    odd += unread(lines, columns)
-    named = [(line[columns["path"]].strip(), told(line, columns)) for line in lines]
-    return Foreign([Item(name, places.find(name), facts) for name, facts in named], remarks=odd)
+        columns = fact_columns(
+            file, [name for name in cells if name not in raters], voted=bool(raters or votes)
+        )
+    table = Table(file=str(file), rows=True, columns={"path": columns["path"]}, votes=votes, raters=raters)
+    odd += [*of_raters(table, columns.get("emotion")), *unread(lines, columns)]
+    named = [(line[columns["path"]].strip(), told(line, columns) | _votes(line, table)) for line in lines]
+    found = _found([name for name, _ in named], file, places)
+    return Foreign([Item(name, found[name], facts) for name, facts in named], remarks=odd)
+
+
+def _votes(line: Mapping[str, str], table: Table) -> dict[str, str]:
+    """How many listeners chose each emotion, as facts."""
+    told = {emotion: [line[name] for name in names] for emotion, names in table.votes.items()}
+    for name in table.raters:
+        if not is_missing(line[name]):
+            told.setdefault(emotion_of_word(line[name]) or OTHER, []).append("1")
+    return {f"{VOTES}{emotion}": str(count) for emotion, count in votes_of(told).items()}
+
+
+def _found(names: Sequence[str], file: Path, places: Places) -> dict[str, Path | None]:
+    """Where recordings are; if none is where its path leads, they are looked for below the data folder."""
+    found = {name: places.find(name) for name in names}
+    if any(found.values()) or not places.folders:
+        return found
+    data = places.folders[-1]
+    there, lost = found_places([slashed(name) for name in found], file, data)
+    near = {name: there[slashed(name)] for name in found}
+    return {
+        name: None if place in lost else Path(os.path.abspath(data / place)) for name, place in near.items()
+    }
 
 
 def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
@@ -47,13 +81,16 @@ def write_csv(path: Path, columns: Sequence[str], lines: Sequence[Mapping[str, s
         writer.writerows(lines)
 
 
-def fact_columns(file: Path, heading: Mapping[str, object], *, path: str | None = None) -> dict[str, str]:
+def fact_columns(
+    file: Path, heading: Iterable[str], *, path: str | None = None, voted: bool = False
+) -> dict[str, str]:
     """Fact -> column of a table, votes among them.
 
     Args:
         file: for errors.
         heading: names of the columns.
         path: the column of the paths, where it is known; None finds it.
+        voted: whether other columns say what listeners chose, so that none needs to say the emotion.
 
     Raises:
         CorpusError: no column gives paths or labels.
@@ -63,7 +100,7 @@ def fact_columns(file: Path, heading: Mapping[str, object], *, path: str | None 
     if path is not None:
         columns["path"] = path
     for fact, what in (("path", "path of the recording"), ("emotion", "emotion")):
-        if fact not in columns:
+        if fact not in columns and not (voted and fact == "emotion"):
             raise CorpusError(
                 f"{file}: no column gives the {what}; name it {fact!r} (found {some(list(heading))})"
             )

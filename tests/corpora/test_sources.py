@@ -63,6 +63,19 @@ def test_votes_without_a_majority_are_a_reject(tmp_path):
     assert [each.reason for each in records if isinstance(each, Reject)] == ["no label: its votes are a tie"]
 
 
+@pytest.mark.parametrize("valence", ["0.5", ""])
+def test_a_tie_is_kept_for_its_ratings(tmp_path, valence):
+    table = "[[tables]]\nfile = 'l.csv'\nkey = 'f'\nvotes = { anger = 'a', fear = 'b' }\n"
+    table += "columns = { valence = 'v' }"
+    _, record, _ = read(
+        tmp_path, NAMES + table, l__csv=f"f,a,b,v\ns1_F0,3,1,0\ns1_M1,2,2,{valence}\ns2_F2,1,0,0\n"
+    )
+    if valence:
+        assert (record.emotion, record.votes, record.valence) == ("other", {"anger": 2, "fear": 2}, 0.5)
+    else:
+        assert record.reason == "no label: its votes are a tie"
+
+
 def test_intervals_of_a_textgrid_are_rows_and_those_of_other_tiers_are_not(tmp_path):
     tiers = {"emotion": [(0, 1, "anger"), (1, 2, "")], "words": [(0, 0.5, "no"), (0.5, 2, "way")]}
     grid = '"ooTextFile"\n"TextGrid"\n0\n2\n<exists>\n2\n'

@@ -7,7 +7,14 @@ from ser_pipeline.corpora.description import read_description, tables_beside
 from ser_pipeline.errors import CorpusError, SerError
 from ser_pipeline.exchange import import_dataset
 from ser_pipeline.exchange.items import Places
+from ser_pipeline.manifest import read_manifest
 from ser_pipeline.manifest.build import write_manifest
+
+
+def rows_of(corpus, made, folder):
+    """Rows of the manifest that an imported data set gives."""
+    write_manifest(corpus.data, folder, descriptions=[made.description])
+    return read_manifest(folder).table.to_pylist()
 
 
 def table(folder, *lines, heading="file,label"):
@@ -89,16 +96,51 @@ def test_labels_that_are_no_emotion_are_counted_and_asked_for(bring, corpus, tmp
 def test_what_is_missing_or_repeated_is_left_out_and_said(bring):
     made = bring("f1/b.wav,joy", "gone.wav,sad", "f1/b.wav,joy")
     assert made.rows == 1
-    assert made.remarks[0] == "not there, and left out: 1 recording (gone.wav)"
-    assert made.remarks[1] == "named again, and left out: 1 line (f1/b.wav)"
-    assert made.remarks[2].startswith("nothing says who speaks")
+    several, gone, again, nobody = made.remarks
+    assert several.startswith(
+        "several lines name the same recording; if they are answers of listeners, add a"
+    )
+    assert gone == "not there, and left out: 1 recording (gone.wav)"
+    assert again == "named again, and left out: 1 line (f1/b.wav)"
+    assert nobody.startswith("nothing says who speaks")
 
 
-def test_answers_of_several_listeners_are_votes_and_not_imported(bring):
-    lines, heading = ["f1/b.wav,joy,1", "m1/b.flac,sad,1"], "file,label,annotator"
-    assert bring(*lines, heading=heading, name="once").rows == 2
-    with pytest.raises(CorpusError, match=r"by different listeners \(f1/b.wav\), .*ser manifest build --csv"):
-        bring(*lines, "f1/b.wav,sad,2", heading=heading)
+def test_lines_of_several_listeners_are_their_votes(bring, corpus, tmp_path):
+    lines = ["f1/b.wav,joy,1,2", "f1/b.wav,sad,2,4", "f1/b.wav,joy,3,3", "m1/b.flac,sad,1,1"]
+    made = bring(*lines, heading="file,label,annotator,valence")
+    assert (made.rows, made.emotions) == (4, {"happiness": 2, "sadness": 2})
+    assert not any("named again" in remark for remark in made.remarks)
+    rows = rows_of(corpus, made, tmp_path / "told")
+    assert [(row["source_label"], dict(row["votes"] or ())) for row in rows] == [
+        ("happiness", {1: 2, 3: 1}),
+        ("sad", {}),
+    ]
+    assert [round(row["valence"], 2) for row in rows] == [0, -1]
+
+
+@pytest.mark.parametrize("gold", ["", "sad"])
+def test_columns_of_several_listeners_are_their_votes(bring, corpus, tmp_path, gold):
+    heading = f"file,ann1,ann2,ann3{',gold_label' if gold else ''}"
+    more = f",{gold}" if gold else ""
+    made = bring(f"f1/b.wav,joy,fear,joy{more}", f"m1/b.flac,sad,sad,anger{more}", heading=heading)
+    (remark,) = [remark for remark in made.remarks if "votes" in remark]
+    chosen = "column 'gold_label'" if gold else "what most chose"
+    columns = "columns 'ann1', 'ann2', 'ann3' are read as the votes of one listener each"
+    assert remark == f"{columns}; the emotion is {chosen}"
+    rows = rows_of(corpus, made, tmp_path / "told")
+    assert [row["source_label"] for row in rows] == [gold or "happiness", gold or "sadness"]
+    assert [sum(dict(row["votes"]).values()) for row in rows] == [3, 3]
+
+
+def test_columns_of_counts_are_votes(bring, corpus, tmp_path):
+    made = bring("f1/b.wav,2,0,1", heading="file,anger,fear,joy")
+    (row,) = rows_of(corpus, made, tmp_path / "told")
+    assert (row["source_label"], sum(dict(row["votes"]).values())) == ("anger", 3)
+
+
+def test_bare_names_are_looked_for_below_the_data_folder(bring, corpus, tmp_path):
+    made = bring(path=table(corpus.data / "lists", "LONG,joy", "b.flac,sad"))
+    assert made.table.read_text().splitlines()[1:] == ["m1/long.wav,joy", "m1/b.flac,sad"]
 
 
 @pytest.mark.parametrize(
