@@ -29,7 +29,7 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
-from ser_pipeline.cli.findings import CellLines, show_findings
+from ser_pipeline.cli.findings import CellLines, show_findings, tell_problems
 from ser_pipeline.cli.flags import spread
 from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import duration, plural
@@ -326,7 +326,9 @@ def _design(name: str, work: Work) -> "tuple[Design, Ground]":
     from ser_pipeline.options import own_tasks
 
     experiment = find_experiment(name)
-    ground = Ground(work.manifests, read_manifest(work.manifests), own_tasks(SETTINGS_FILE), work.runs)
+    ground = Ground(
+        work.manifests, read_manifest(work.manifests), own_tasks(SETTINGS_FILE), work.runs, work.cache
+    )
     return designed(experiment, ground.groups()), ground
 
 
@@ -359,6 +361,7 @@ def _run(
         findings = write_findings(progress, places.runs, epochs=work.epochs)
         written = None if page is None else write_comparison(findings, page)
     show_findings(findings, manifests=work.manifests)
+    tell_problems(progress)
     cells = findings.cells()
     out(
         f"{experiment_folder(places.runs, findings.name)}: {plural(cells['done'], 'run')} done, "
@@ -377,7 +380,9 @@ def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds:
     queue = ordered(progress.needs(), {key: cost.seconds for key, cost in costs.items()}, seconds)
     cells = {cell.key: cell for cell in progress.cells}
     rows = [[number, cells[key].label, duration(costs[key].training)] for number, key in enumerate(queue, 1)]
-    show_table("runs to train, in this order", ["", "cell", "estimate"], rows)
+    if rows:
+        show_table("runs to train, in this order", ["", "cell", "estimate"], rows)
+    tell_problems(progress)
     out(
         f"{plural(len(queue), 'run')} to train, about {duration(total([costs[key] for key in queue]))}; "
         f"{plural(len(costs) - len(queue), 'more does', 'more do')} not fit into the budget; "

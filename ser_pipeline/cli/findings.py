@@ -1,6 +1,7 @@
 """How an experiment is shown in a terminal: its runs as they go, and its findings."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +15,7 @@ from ser_pipeline.tables.cells import duration, in_points, p_text, people, plura
 if TYPE_CHECKING:
     from ser_pipeline.api.places import OnProgress
     from ser_pipeline.experiments.cells import Cell
-    from ser_pipeline.experiments.progress import State
+    from ser_pipeline.experiments.progress import Progress, State
     from ser_pipeline.runs.curves import EpochReport
     from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings, Outcome
 
@@ -250,3 +251,9 @@ def synthetic_voices(corpora: Iterable[str], digest: str, manifests: Path = Path
     except ManifestError:
         pass
     return f"{which} of these recordings are synthetic voices"
+
+
+def tell_problems(progress: "Progress") -> None:
+    """Say which runs cannot be trained, and why."""
+    for problem, count in Counter(cell.problem for cell in progress.cells if cell.problem).items():
+        say(f"{plural(count, 'run')} cannot be trained: {problem}")

@@ -19,6 +19,7 @@ from ser_pipeline.options.made import chosen_recipe
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
+from ser_pipeline.store.embeddings import folder_of_cached
 
 SETTINGS_FILE: Final = Path("ser.toml")
 LEAST_CLIPS: Final = 40
@@ -65,12 +66,14 @@ class Ground:
         manifest: the recordings.
         own_tasks: tasks of ``ser.toml``.
         runs: folder in which teachers are looked for by name.
+        cache: folder of the stores, which know where their encoders lie.
     """
 
     manifests: Path
     manifest: Manifest
     own_tasks: Mapping[str, Sequence[str]]
     runs: Path = Path("runs")
+    cache: Path = Path("cache")
     _splits: dict[str, Split] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
@@ -153,7 +156,7 @@ def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, 
             raise SettingsError(f"{where}: protocol '{protocol}': {error}") from None
         return Cell(arm.name, protocol, recipe, "", str(error))
     try:
-        recipe = _with_encoders(_with_teacher(recipe, ground.runs))
+        recipe = _with_encoders(_with_teacher(recipe, ground.runs), ground.cache)
         key = cell_key(
             recipe,
             manifest_digest=ground.manifest.digest,
@@ -175,12 +178,22 @@ def _with_teacher(recipe: Recipe, runs: Path) -> Recipe:
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"teacher": folder})})
 
 
-def _with_encoders(recipe: Recipe) -> Recipe:
+def _with_encoders(recipe: Recipe, cache: Path) -> Recipe:
     """The same recipe with its encoders completed by what they are: their weights decide its numbers."""
     if not any(isinstance(part, EmbeddingOptions | WaveOptions) for part in recipe.parts):
         return recipe
-    found = [located(each, encoder_folders())[0] for each in recipe.encoders]
+    found = [_found(each, cache) for each in recipe.encoders]
     return recipe.with_encoders(found, recipe.encoder_layers)
+
+
+def _found(encoder: EmbeddingOptions, cache: Path) -> EmbeddingOptions:
+    """An encoder of this machine, or else the one that was found when its layers were cached."""
+    try:
+        return located(encoder, encoder_folders())[0]
+    except EncoderError:
+        if (folder := folder_of_cached(cache, encoder)) is None:
+            raise
+    return located(encoder.model_copy(update={"encoder": folder}))[0]
 
 
 def _recipe(changes: dict[str, Any], where: str) -> Recipe:
@@ -190,7 +203,7 @@ def _recipe(changes: dict[str, Any], where: str) -> Recipe:
             configured(SETTINGS_FILE, preset, **changes)
         )  # judged with its model, named or not
     except SettingsError as error:
-        raise SettingsError(f"{where}: {error}; docs/training.md lists the settings") from None
+        raise SettingsError(f"{where}: {error}; docs/options.md lists the settings") from None
     except TypeError:
         raise SettingsError(
             f"{where}: a setting has a name that does not exist; use the names of ser.toml"

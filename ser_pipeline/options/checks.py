@@ -74,7 +74,7 @@ def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
         for part in error["loc"][:-1]:
             inner = _inner(place.model_fields[part].annotation) if part in place.model_fields else None
             place = inner or place
-        close = nearest(str(error["loc"][-1]), place.model_fields)
+        close = _elsewhere(str(error["loc"][-1]), kind) or nearest(str(error["loc"][-1]), place.model_fields)
         return f"there is no such setting{close}; valid are {', '.join(place.model_fields) or 'none'}"
     if error["type"] == "missing" and not known:
         return "is missing"
@@ -87,6 +87,13 @@ def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
     if error["type"] == "finite_number" and known:
         return "must be " + known.valid.replace("a number", "a finite number")
     return f"must be {known.valid}" if known else str(error["msg"])
+
+
+def _elsewhere(name: str, kind: type[BaseModel]) -> str:
+    """A hint at the settings of that very name in other sections; "" where there are none, or many."""
+    paths = settings_by_path(kind) if issubclass(kind, Options) else {}
+    found = [path for path in paths if path.rpartition(".")[2] == name]
+    return f" (did you mean {' or '.join(map(repr, found))}?)" if 0 < len(found) <= 2 else ""
 
 
 def _inner(annotation: Any) -> type[BaseModel] | None:

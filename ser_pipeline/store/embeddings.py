@@ -48,6 +48,11 @@ def open_embeddings(
     fitting = [each for each in held if _holds(each[2], asked)]
     current = [(folder, options) for folder, options, _ in fitting if not _old(folder)]
     if not current:
+        if (
+            not asked.encoder
+            and len(only := {(each.encoder, each.folder) for *_, each in _held(here, None)}) == 1
+        ):
+            asked = asked.model_copy(update=dict(zip(("encoder", "folder"), *only, strict=True)))
         asked = asked.model_copy(update={"layers": _to_keep(asked, both)})
         raise StoreMissing(_what_to_do(cache, asked, changes, copies, fitting or held, every))
     indexes = {folder: read_index(folder) for folder, _ in current}
@@ -55,6 +60,17 @@ def open_embeddings(
     if indexes[folder].damaged:
         raise StoreCorrupt(indexes[folder].damaged[0][1])
     return Store(folder, options, indexes[folder])
+
+
+def folder_of_cached(cache: Path, asked: EmbeddingOptions) -> str | None:
+    """The folder of an encoder whose layers are cached; None where there are none, or it is gone.
+
+    Args:
+        cache: folder of all stores.
+        asked: names the encoder.
+    """
+    folders = (inputs.folder for *_, inputs in _held(local_cache(cache), None) if _is_asked(asked, inputs))
+    return next((folder for folder in folders if folder and Path(folder).is_dir()), None)
 
 
 def narrowed(store: Store, asked: EmbeddingOptions) -> EmbeddingOptions:
@@ -147,8 +163,15 @@ def _what_to_do(
         if old and _holds(inputs, asked):
             return f"{folder}: outdated: {'; '.join(old)}; run '{build_again(folder, options, copies)}'"
         layers = sorted(set(asked.layers) - set(inputs.layers))
+        if layers and layers[-1] > inputs.depth > 0:
+            return (
+                f"{folder}: holds {_words(folder)}, whose layers are 0 to {inputs.depth}; there is no layer "
+                f"{layers[-1]}, so name others with --layers"
+            )
         lacks = f"layer {layers[0]}" if layers else "every requested pooling"
-        return f"{folder}: holds {_words(folder)}, not {lacks}; run '{build_again(folder, wanted, copies)}'"
+        more = inputs.model_copy(update={"layers": kept.layers, "pooling": kept.pooling})
+        again = more if changes is None else Augmented(inputs=more, changes=changes)
+        return f"{folder}: holds {_words(folder)}, not {lacks}; run '{build_again(folder, again, copies)}'"
     there = f"; there are those of {some([_words(folder) for folder, _, _ in every])}" if every else ""
     of = f" of {asked.name}" if asked.encoder and changes is None else ""
     command = build_again(cache / wanted.kind / "new", wanted, copies)

@@ -89,6 +89,20 @@ def test_a_dry_run_trains_nothing(ser, small, tmp_path):
     assert "0 runs to train, about 0 s; 6 more do not fit into the budget; 0 are done" in none.stdout
 
 
+def test_runs_that_cannot_be_trained_are_named_with_the_reason(ser, small, tmp_path, monkeypatch):
+    monkeypatch.delenv("SER_ENCODERS", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    high = '"logreg", c = 0.3 }, on = "embeddings", embeddings = { encoder = "no-such"'
+    (tmp_path / "gone.toml").write_text(SMALL.replace('"logreg", c = 0.3', high))
+    for words, count in (
+        (("--dry-run",), "3 runs to train, about"),
+        ((), "3 runs done, 0 failed, 3 not run"),
+    ):
+        shown = ser("experiment", "run", "gone.toml", *words)
+        assert count in shown.stdout
+        assert "3 runs cannot be trained: encoder 'no-such': not on this machine" in shown.stderr
+
+
 def test_what_never_ran_reads_not_run(ser):
     shown = ser("experiment", "show", "hypotheses", "--format", "csv")
     lines = shown.stdout.strip().splitlines()

@@ -83,7 +83,7 @@ class Lab:
         self.places = Places(self.toy.folder / "no-data", self.toy.cache, runs)
 
     def ground(self):
-        return Ground(self.toy.manifests, read_manifest(self.toy.manifests), {})
+        return Ground(self.toy.manifests, read_manifest(self.toy.manifests), {}, cache=self.toy.cache)
 
     def progress(self, text=SMALL, name="small", epochs=None):
         ground = self.ground()

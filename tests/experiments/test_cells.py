@@ -33,6 +33,7 @@ def arm(settings, rest=""):
             "arm 'a': .*train.epoch: there is no such setting .*'epochs'",
         ),
         (arm('train = { loss = "mse" }'), "arm 'a': .*train.loss: must be ce, distance_ce"),
+        (arm('encoder = "x"'), "there is no such setting .did you mean 'embeddings.encoder'"),
         (arm('preset = "report"'), "arm 'a': preset 'report' does not exist; valid are default, paper"),
         (arm('train_corpora = ["emo"]'), "arm 'a': corpus 'emo' is not in the manifest; it has emodb, nemo"),
         (arm('task = "5class"'), "arm 'a': task '5class' does not exist; valid are 4class"),
@@ -134,6 +135,17 @@ def test_an_encoder_that_is_not_here_leaves_its_cells_out_and_fails_nothing(lab,
     (claim,) = found.claims
     assert claim.outcome == "not run"
     assert "encoder, speaker, seed 0 did not run: " in claim.reason
+
+
+def test_an_encoder_is_found_where_its_layers_were_cached(lab, monkeypatch, tmp_path, make_encoder):
+    folder = make_encoder("whisper")
+    monkeypatch.setenv("SER_ENCODERS", str(folder.parent))
+    (key,) = {cell.key for cell in lab.progress(ENCODER).cells if cell.arm == "encoder"}
+    monkeypatch.delenv("SER_ENCODERS")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    assert lab.progress(ENCODER).cells[0].lacking
+    lab.toy.write_embeddings(encoder="tiny-whisper", folder=str(folder), numbers=range(2))
+    assert lab.progress(ENCODER).cells[0].key == key
 
 
 def test_the_weights_of_an_encoder_are_part_of_a_cells_key(lab, monkeypatch, make_encoder):

@@ -36,7 +36,12 @@ def test_the_page_names_the_shipped_ones_and_its_example_reads():
     assert sorted(rows) == shipped_names()
     example, search = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = designed(parse_experiment(example, "page.toml"), Groups((), {}))
-    assert list(found.names) == ["dnn", "focal[train.focal_gamma=1.0]", "focal[train.focal_gamma=2.0]"]
+    assert list(found.names) == [
+        "dnn",
+        "focal[train.focal_gamma=1.0]",
+        "focal[train.focal_gamma=2.0]",
+        "encoder",
+    ]
     searched = parse_experiment(example + search.replace('"speaker"', '"clips"'), "page.toml").search
     assert searched.arm == "dnn"
     assert len(searched.space) == 3

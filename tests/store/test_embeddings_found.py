@@ -37,8 +37,24 @@ def test_a_store_with_more_layers_than_asked_for_will_do_and_one_with_fewer_will
     assert found(toy, layers=(3,)).layers == (2, 3)
     with pytest.raises(StoreMissing, match=r"holds toy layers=2,3, not layer 1; run 'ser cache embeddings"):
         found(toy, layers=(1, 2))
+    with pytest.raises(
+        StoreMissing, match=r"layers are 0 to 3; there is no layer 9, so name others with --l"
+    ):
+        found(toy, layers=(2, 9))
     toy.write_embeddings()
     assert found(toy, layers=(3,)).layers == (0, 1, 2, 3)  # it has more recordings
+
+
+def test_commands_name_the_only_encoder_that_is_cached(toy):
+    toy.write_embeddings(layers=(2, 3))
+    held = r"run 'ser cache embeddings --encoder \S*toy "
+    with pytest.raises(StoreMissing, match=rf"not layer 1; {held}--layers 1"):
+        found(toy, layers=(1,))
+    with pytest.raises(StoreMissing, match=rf"no frames of toy; {held}--layers 1 --frames"):
+        found(toy, frames=True)
+    toy.write_embeddings(**OTHER)
+    with pytest.raises(StoreMissing, match=r"no frames; run 'ser cache embeddings --encoder whisper-base "):
+        found(toy, frames=True)
 
 
 def test_poolings_must_be_there(toy):
