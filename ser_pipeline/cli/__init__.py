@@ -14,7 +14,8 @@ from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest, runs
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import GIVEN, refuse_addresses, say
-from ser_pipeline.cli.evaluate import compare, evaluate
+from ser_pipeline.cli.compare import compare
+from ser_pipeline.cli.evaluate import evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
 from ser_pipeline.cli.flags import (

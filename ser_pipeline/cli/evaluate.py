@@ -1,4 +1,4 @@
-"""The commands ``ser evaluate`` and ``ser compare``, and how scores are shown."""
+"""The command ``ser evaluate``, and how scores are shown."""
 
 import json
 from collections.abc import Sequence
@@ -30,10 +30,9 @@ from ser_pipeline.cli.common import (
 )
 from ser_pipeline.cli.findings import synthetic_voices
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, listed, p_text, people, persons, plural
+from ser_pipeline.tables.cells import listed, people, persons, plural
 
 if TYPE_CHECKING:
-    from ser_pipeline.evaluation.compare import Compared, ComparedScore
     from ser_pipeline.runs.ratings import Estimate, RatedPart, RatingScores
     from ser_pipeline.runs.types import PartScores, RunInfo, RunScores
 
@@ -315,85 +314,3 @@ def _enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: Forma
         show_table(f"{part}: UAR by enrolment, {people(curve.speakers)}", columns, rows)
     say(f"each score is the mean of {DRAWS} random choices; written: {folder / ENROLMENT}")
     return curve.model_dump(mode="json")
-
-
-_WORDS: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
-"""Scores that are shown in percent; others are numbers as they are."""
-
-
-def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN",
-            help="Compare these runs, by folder or name; the others are compared with the first.",
-        ),
-    ],
-    manifests: ManifestsOption = Path("manifests"),
-    runs: RunsOption = Path("runs"),
-    fmt: FormatOption = Format.table,
-) -> None:
-    """Compare runs with the first one on the same test clips, with intervals and p-values.
-
-    Runs that differ only in their seed count as one.
-    """
-    with plain_errors():
-        from ser_pipeline.evaluation.compare import compare_runs
-        from ser_pipeline.manifest import read_manifest
-        from ser_pipeline.runs.files import read_info
-        from ser_pipeline.runs.find import find_run
-
-        folders = [find_run(name, runs) for name in names]
-        tell_unread(runs, *folders)
-        manifest = read_manifest(manifests)
-        found = compare_runs(folders, manifest)
-        corpora = [corpus for folder in folders for corpus in read_info(folder).corpora]
-        synthetic = synthetic_voices(corpora, manifest.digest, manifests)
-    numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
-    run = Column("run", numeric=False, whole=True)
-    columns: list[str | Column] = [run, "score", *numbers, "against the base"]
-    rows = [_row(row, fmt) for row in found.scores]
-    percent = [name for score, name in _WORDS.items() if score in {row.score for row in found.scores}]
-    every = len(percent) == len({row.score for row in found.scores})
-    told = ", in percent" if every else f"; {', '.join(percent)} in percent" if percent else ""
-    show_table(f"compared with {found.base.name}{told}", columns, rows, fmt)
-    for line in _notes(found, synthetic):
-        say(line)
-
-
-def _row(row: "ComparedScore", fmt: Format) -> tuple[Any, ...]:
-    found, p = row.found, row.corrected_p
-    low, high = found.low, found.high
-    points = row.score in _WORDS
-    others = {"cross_entropy": "cross-entropy against votes"}
-    return (
-        row.arm.name,
-        _WORDS.get(row.score) or others.get(row.score) or row.score.replace("ccc", "CCC of"),
-        in_points(found.second, points=points),
-        in_points(found.first, points=points),
-        in_points(found.difference, "+", points=points),
-        ""
-        if low is None or high is None
-        else f"{in_points(low, '+', points=points)} to {in_points(high, '+', points=points)}",
-        p_text(p) if fmt is Format.table else p,
-        row.answer,
-    )
-
-
-def _notes(found: "Compared", synthetic: str) -> list[str]:
-    first = found.scores[0].found
-    lines = [
-        f"{plural(found.clips, 'test clip')} of {people(first.speakers)}"
-        + (f"; left out {plural(found.left_out, 'clip')} not tested by every run" if found.left_out else ""),
-        "intervals: paired bootstrap over speakers, and over seeds where there are several; "
-        "p: permutation test that swaps the two runs for each speaker",
-    ]
-    if first.undecidable:
-        lines.append("there are too few speakers to decide anything, whatever the difference")
-    arms = [found.base, *(row.arm for row in found.scores)]
-    leaking = sorted({arm.name for arm in arms if arm.leaks})
-    if leaking:
-        lines.append(f"trained on clips of their test speakers: {', '.join(leaking)}")
-    if any(arm.synthetic for arm in arms):
-        lines.append(f"{synthetic}: this says nothing about real speech")
-    return lines

@@ -18,7 +18,7 @@ from ser_pipeline.options import deciding
 from ser_pipeline.records import named_among
 from ser_pipeline.runs.files import finished_info, read_info
 from ser_pipeline.runs.predictions import read_part
-from ser_pipeline.runs.types import RunInfo
+from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
 from ser_pipeline.tables.cells import plural
 
 Answer = Literal["higher", "lower", "not decidable here"]
@@ -127,12 +127,14 @@ class ComparedArm:
     Attributes:
         name: of the run, or of the first and how many there are.
         folders: of the runs.
+        split: its name, with the fold if there are any.
         leaks: some of its test speakers were heard in training.
         synthetic: it was trained on synthetic voices.
     """
 
     name: str
     folders: tuple[Path, ...]
+    split: str
     leaks: bool
     synthetic: bool
 
@@ -146,6 +148,7 @@ class ComparedScore:
         score: ``uar``, ``accuracy`` or ``macro_f1``; ``ccc`` and a dimension; or ``cross_entropy``, of
             probabilities against the votes of listeners.
         found: its ``first`` is the arm, its ``second`` the arm it is compared with.
+        clips: that it is of.
         corrected_p: over all arms, for this score.
         answer: in words.
     """
@@ -153,6 +156,7 @@ class ComparedScore:
     arm: ComparedArm
     score: str
     found: Comparison
+    clips: int
     corrected_p: float
     answer: Answer
 
@@ -202,6 +206,8 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
             other recordings, or that predict neither the same emotions nor a dimension in common.
     """
     infos = {folder: finished_info(folder) for folder in dict.fromkeys(folders)}
+    if len(infos) < min(2, len(folders)):
+        raise RunError(f"{folders[0]}: is named twice; a comparison needs two different runs")
     if len(infos) < 2:
         raise RunError("a comparison needs two runs; give their names, as in 'ser compare first second'")
     _check(infos, manifest)
@@ -230,7 +236,11 @@ def _of_decisions(
     counts = [decisions.counts([str(folder) for folder in arm.folders], clips) for arm in arms]
     people = decisions.people(clips)
     found = [compare(each, counts[0], people=people) for each in counts[1:]]
-    rows = [row for score in SCORES_SHOWN for row in _rows(arms, score, [each[score] for each in found])]
+    rows = [
+        row
+        for score in SCORES_SHOWN
+        for row in _rows(arms, score, [each[score] for each in found], len(clips))
+    ]
     return rows, clips, len(every) - len(clips)
 
 
@@ -246,14 +256,16 @@ def _of_sums(arms: Sequence[ComparedArm], sums: Sums) -> list[ComparedScore]:
         )
         for arm in arms[1:]
     ]
-    return _rows(arms, sums.score, [each[sums.score] for each in found])
+    return _rows(arms, sums.score, [each[sums.score] for each in found], len(sums.clips))
 
 
-def _rows(arms: Sequence[ComparedArm], score: str, found: Sequence[Comparison]) -> list[ComparedScore]:
+def _rows(
+    arms: Sequence[ComparedArm], score: str, found: Sequence[Comparison], clips: int
+) -> list[ComparedScore]:
     """One score of all arms but the first."""
     corrected = holm([each.p for each in found]).tolist()
     return [
-        ComparedScore(arm, score, each, p, _answer(each, p))
+        ComparedScore(arm, score, each, clips, p, _answer(each, p))
         for arm, each, p in zip(arms[1:], found, corrected, strict=True)
     ]
 
@@ -344,6 +356,12 @@ def _arm(folders: list[Path], infos: dict[Path, RunInfo]) -> ComparedArm:
     return ComparedArm(
         name=f"{folders[0].name}{more}",
         folders=tuple(folders),
+        split=_split_in_words(found[0]),
         leaks=any(info.split.leaks_speakers for info in found),
         synthetic=any(info.synthetic for info in found),
     )
+
+
+def _split_in_words(info: RunInfo) -> str:
+    name, fold = info.split.name, info.split.fold
+    return name if fold is None else f"{name}, {'all folds' if fold == ALL_FOLDS else f'fold number {fold}'}"

@@ -10,6 +10,13 @@ def train(ser, name, *words):
 
 
 @pytest.mark.usefixtures("trained")
+def test_runs_of_different_splits_learned_from_different_recordings(ser):
+    train(ser, "f", "--split", "loco", "--fold", "emodb")
+    said = ser("compare", "a", "f").stderr
+    assert "the splits differ (a: speaker; f: loco, fold number 0), so these runs learned from" in said
+
+
+@pytest.mark.usefixtures("trained")
 def test_two_runs_side_by_side(ser):
     train(ser, "b", "--no-attention")
     train(ser, "b1", "--no-attention", "--seed", 1)
@@ -22,12 +29,15 @@ def test_two_runs_side_by_side(ser):
     assert rows[0]["run"] == "b and 1 more seed"
     assert rows[0]["against the base"] == "not decidable here"
     lines = list(csv.DictReader(io.StringIO(ser("compare", "a", "b", "--format", "csv").stdout)))
-    shown = {name: float(lines[0][name]) for name in ("base", "run's", "difference")}
-    assert abs(shown["difference"] - (shown["run's"] - shown["base"])) < 0.11
+    shown = {name: float(lines[0][name]) for name in ("base", "run's", "difference", "low", "high")}
+    assert abs(shown["difference"] - (shown["run's"] - shown["base"])) < 1e-9
+    assert shown["low"] <= shown["difference"] <= shown["high"] <= 1
+    assert (lines[0]["clips"], lines[0]["speakers"]) == ("24", "2")
 
 
 def test_wrong_words_are_one_line(trained):
     said = trained("compare", "a", "nope", status=1).stderr
     assert "run 'nope' does not exist; the newest in runs are: a" in said
+    assert "runs/a: is named twice; a comparison needs" in trained("compare", "a", "a", status=1).stderr
     assert "a comparison needs two runs" in trained("compare", "a", status=1).stderr
     trained("compare", status=2)
