@@ -146,14 +146,15 @@ def _share(corpus: CorpusFacts, published: KnownCorpus | None) -> Entry:
 
 
 def _total_row(data: Data, corpora: Sequence[CorpusFacts]) -> Row:
-    known = [data.corpora[corpus.name] for corpus in corpora if corpus.name in data.corpora]
+    published = [data.corpora[corpus.name].clips for corpus in corpora if corpus.name in data.corpora]
+    complete = sum(published) if len(published) == len(corpora) and all(published) else None
     emotions = {emotion for corpus in corpora for emotion in corpus.emotions}
     return Row(
         (
             cells.words("All"),
             cells.words(""),
             cells.count(data.table.num_rows),
-            cells.count(sum(published.clips for published in known) or None),
+            cells.count(complete),
             cells.missing(),
             cells.count(named_speakers(data.table) or None),
             cells.missing(),

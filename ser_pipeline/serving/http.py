@@ -164,15 +164,16 @@ def _host(name: str) -> "str | IPv4Address | IPv6Address":
         return name.lower().rstrip(".")
 
 
-def api_page(openapi: dict[str, Any], address: str) -> str:
+def api_page(openapi: dict[str, Any], address: str, *, page: bool) -> str:
     """HTML of an OpenAPI description.
 
     Args:
         openapi: as ``/openapi.json`` gives it.
         address: under which the server was asked, for the examples.
+        page: whether the page for people is served, too.
     """
     style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
-    return template("api.html.j2").render(openapi=openapi, address=address, style=style)
+    return template("api.html.j2").render(openapi=openapi, address=address, style=style, page=page)
 
 
 def template(name: str) -> Template:
@@ -294,7 +295,8 @@ def _add_rest(app: FastAPI, service: Service) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         asked(request, Options)
-        return HTMLResponse(api_page(app.openapi(), str(request.base_url)))
+        page = any(getattr(route, "path", "") == "/" for route in app.routes)
+        return HTMLResponse(api_page(app.openapi(), str(request.base_url), page=page))
 
 
 def _add_errors(app: FastAPI) -> None:

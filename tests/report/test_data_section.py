@@ -76,6 +76,14 @@ def test_corpus_that_is_not_published_has_no_complete_size(tmp_path, fake):
     assert [row.entries[place].value for place in (3, 4, 6)] == [None, None, None]
 
 
+@pytest.mark.parametrize("more", [{}, {"mine": ("fi", {"x": "anger"})}])
+def test_all_corpora_have_a_complete_size_if_each_has(tmp_path, fake, more):
+    rows = fake.rows({"emodb": ("de", {"W": "anger"})} | more)
+    total = tables_of(fake.manifest(tmp_path, rows))["corpora"].groups[0].rows[-1]
+    assert total.entries[0].text == "All"
+    assert total.entries[3].value == (None if more else 535)
+
+
 def table_of(section, key):
     return next(block for block in section.blocks if isinstance(block, Table) and block.key == key)
 

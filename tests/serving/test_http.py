@@ -430,6 +430,7 @@ def test_the_interface_is_described_without_fetching_anything(client):
         "'", "&#39;"
     )
     assert "src=" not in page.text
+    assert "the page" not in page.text  # it is not served here
     assert "default-src 'self'" in page.headers["content-security-policy"]
 
 

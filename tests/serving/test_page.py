@@ -518,7 +518,9 @@ def test_where_nothing_was_trained_the_built_in_model_is_served_and_it_ends_in_g
     assert "non-commercial use only" in page
     assert "On 8 people it had never heard, its mean recall is 63 %" in page
     assert httpx.get(server.address, trust_env=False).status_code == 200
-    assert f"{server.address}/predict" in httpx.get(f"{server.address}/docs", trust_env=False).text
+    docs = httpx.get(f"{server.address}/docs", trust_env=False).text
+    assert f"{server.address}/predict" in docs
+    assert '<a href="./">the page</a>' in docs
     said = server.stop()
     assert "answered by built-in" in said
     assert "Traceback" not in said
