@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place, check_counts
 from ser_pipeline.atomic import check_writable
-from ser_pipeline.errors import ReportError, SettingsError
+from ser_pipeline.errors import AudioMissing, ReportError, SettingsError
 from ser_pipeline.options import ENSEMBLE, checked
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import finished_info
@@ -244,6 +244,7 @@ def predict(
     Raises:
         AudioError: the only recording is not there or cannot be used; of several, one that cannot be used
             is an ``Unusable``.
+        TypeError: samples instead of files.
         RunError: no model, or one that needs to know the speaker.
         SettingsError: an option that does not exist, or a value that does not fit.
 
@@ -260,9 +261,17 @@ def predict(
     if isinstance(recordings, bytes):
         return loaded.predict(recordings, how)
     if isinstance(recordings, str | PathLike):
+        if Path(recordings).is_dir():
+            inside = f"Path({str(recordings)!r}).rglob('*.wav')"
+            raise AudioMissing(f"{recordings}: is a folder; pass the recordings in it, as in {inside}")
         return loaded.predict(readable(Path(recordings)), how, name=str(recordings))
-    sources = map(readable, map(Path, recordings))
-    return list(loaded.predict_many(sources, how, one_speaker=one_speaker))
+    sources = [*recordings] if isinstance(recordings, Iterable) else [recordings]
+    if not all(isinstance(each, bytes | str | PathLike) for each in sources):
+        raise TypeError(
+            "predict() takes files, or the bytes of files; samples are predicted on by "
+            "load_model().predict_wave(samples, sample_rate)"
+        )
+    return list(loaded.predict_many(map(readable, sources), how, one_speaker=one_speaker))
 
 
 def _found(run: Place | None, runs: Place) -> Path:

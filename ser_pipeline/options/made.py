@@ -250,8 +250,11 @@ def _section(name: str) -> str:
     for section in SECTIONS:
         if name in _fields(section):
             return section
+    close = nearest(
+        name, [*Recipe.model_fields, *(field for section in SECTIONS for field in _fields(section))]
+    )
     raise SettingsError(
-        f"settings: {name}: there is no such setting; valid are those of {', '.join(SECTIONS)}, "
+        f"settings: {name}: there is no such setting{close}; valid are those of {', '.join(SECTIONS)}, "
         f"and {', '.join(field for field in Recipe.model_fields if field not in SECTIONS)}"
     )
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from ser_pipeline import explain, make_report, predict, train
@@ -55,3 +56,8 @@ def test_mistakes_of_a_prediction_are_said(here):
         predict("nonesuch.wav")
     (lost,) = predict(["nonesuch.wav"])
     assert "nonesuch.wav" in lost.reason
+    with pytest.raises(AudioMissing, match=r"runs: is a folder; .* as in Path\('runs'\).rglob\('\*.wav'\)"):
+        predict("runs")
+    for samples in (np.zeros(16_000, np.float32), [np.zeros(9)], 3):
+        with pytest.raises(TypeError, match=r"samples are predicted on by load_model\(\).predict_wave"):
+            predict(samples)

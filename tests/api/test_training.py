@@ -123,7 +123,7 @@ def test_an_interrupted_training_says_how_to_go_on(here):
     ("given", "error", "line"),
     [
         ({"model": "rnn"}, SettingsError, r"model.* crnn, resnet, .*gboost"),
-        ({"epoch": 3}, SettingsError, "settings: epoch: there is no such setting; valid are those of train"),
+        ({"epoch": 3}, SettingsError, "settings: epoch: there is no such setting .did you mean 'epochs'"),
         ({"epochs": 0}, SettingsError, "train.epochs"),
         ({"model": "svm", "epochs": 3}, SettingsError, "train.epochs: has no effect on model svm"),
         ({"model": recipe(), "preset": "paper"}, SettingsError, "does not go with a whole recipe"),
