@@ -365,7 +365,7 @@ def test_a_probe_learns_from_steps_and_predicts_as_from_the_cache(corpus, make_e
     ("kept", "words", "said"),
     [
         (None, (), "no frames; run 'ser cache embeddings --encoder whisper-base --layers 2,3 --frames'"),
-        ((), (), "no frames; run 'ser cache embeddings --encoder whisper-base --layers 2,3 --frames'"),
+        ((), (), "tiny-whisper --layers 1 --frames'"),
         ((), ("--encoder", "tiny-whisper"), "--layers 1 --frames'"),
         (("--frames", "--layers", "1,2"), ("--layers", "3"), "layers=1,2 frames=True, not layer 3"),
         (("--frames", "--layers", "1,2"), ("--layers", "best"), "probe learns how much each layer counts"),

@@ -164,7 +164,7 @@ def test_an_encoder_or_a_layer_that_is_not_cached_is_one_line(cached):
     assert "no embeddings of three" in absent.stderr
     assert len(absent.stderr.splitlines()) == absent.exit_code == 1
     lacking = ser("train", "logreg", "--encoder", "one,two", "--layers", "1/9")
-    assert "not layer 9; run 'ser cache embeddings" in lacking.stderr
+    assert "holds two, whose layers are 0 to 3; there is no layer 9" in lacking.stderr
     assert len(lacking.stderr.splitlines()) == lacking.exit_code == 1
 
 

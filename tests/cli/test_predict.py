@@ -49,6 +49,15 @@ def test_a_folder_is_told_as_json_lines(here):
     assert "predicting: 3 recordings in" in result.stderr
 
 
+def test_recordings_too_short_to_judge_are_counted(here):
+    assert "shorter than" not in ser("clips").stderr
+    for number in range(2):
+        sf.write(here / "clips" / f"short{number}.wav", voice(0.6, number), RATE)
+    told = "2 recordings are shorter than 1 s; models are often surer of so little sound than they are right"
+    assert told in ser("clips").stderr
+    assert "shorter than" not in ser("clips/2.wav", "--timeline", "--window", "0.5").stderr
+
+
 def test_csv_has_a_line_for_each_and_a_header(here):
     rows = [*csv.DictReader(io.StringIO(ser("clips", "silent.wav", "--format", "csv").stdout))]
     assert [row["file"] for row in rows] == ["clips/0.wav", "clips/1.wav", "clips/2.wav", "silent.wav"]
