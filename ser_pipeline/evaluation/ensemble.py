@@ -28,7 +28,12 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import Member, ModelCard, card_digest, member_folder, read_card, write_card
 from ser_pipeline.runs.files import final_scores, read_info, write_info, write_scores
 from ser_pipeline.runs.names import fold_folder, fold_folders
-from ser_pipeline.runs.predictions import prediction_schema, read_predictions, write_predictions
+from ser_pipeline.runs.predictions import (
+    prediction_schema,
+    probabilities_of,
+    read_predictions,
+    write_predictions,
+)
 from ser_pipeline.runs.types import ALL_FOLDS, CARD, Certainty, RunInfo, RunScores
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.info import check_same, library_versions
@@ -247,10 +252,9 @@ def _shared(tables: Sequence[pa.Table], emotions: Sequence[str], members: Sequen
             raise RunError(
                 f"{member}: puts clips into other parts or classes than {members[0]}; score it again"
             )
-    columns = [f"p_{name}" for name in emotions]
-    said = [np.column_stack([table[name].to_numpy() for name in columns]) for table in taken]
+    said = [probabilities_of(table, emotions) for table in taken]
     every = {clip for place in places for clip in place}
-    return Shared(taken[0], np.stack(said).astype(np.float64), len(every) - len(everywhere))
+    return Shared(taken[0], np.stack(said), len(every) - len(everywhere))
 
 
 def _stated(

@@ -30,7 +30,7 @@ from ser_pipeline.metrics import (
 )
 from ser_pipeline.records import PARTS, named_among, names_nobody
 from ser_pipeline.runs.files import write_scores
-from ser_pipeline.runs.predictions import write_ratings
+from ser_pipeline.runs.predictions import probabilities_of, write_ratings
 from ser_pipeline.runs.ratings import Estimate, GroupKind, RatedPart, RatingScores, VoteScores
 from ser_pipeline.runs.types import Certainty, RunInfo, RunScores
 
@@ -90,7 +90,7 @@ def with_votes(scores: RunScores, predictions: pa.Table, manifest: pa.Table, tas
         known = manifest_rows(rows["utterance_id"], manifest.select(["utterance_id", "speaker_id", "votes"]))
         counts = vote_counts(known["votes"], task)
         voted = counts.any(1)
-        said = np.column_stack([rows[f"p_{name}"].to_numpy() for name in task.emotions]).astype(np.float64)
+        said = probabilities_of(rows, task.emotions)
         told = _votes(counts[voted], said[voted], texts_of(known["speaker_id"])[voted])
         parts[part] = found.model_copy(update={"votes": told})
     return scores.model_copy(update={"parts": parts})

@@ -30,6 +30,7 @@ from ser_pipeline.metrics import (
     uar,
 )
 from ser_pipeline.records import PARTS, named_among, names_nobody
+from ser_pipeline.runs.predictions import probabilities_of
 from ser_pipeline.runs.ratings import Estimate, GroupKind
 from ser_pipeline.runs.types import Certainty, ClassScore, GroupScores, PartScores, RunScores, Scores
 
@@ -241,7 +242,7 @@ def _decisions(
     return Decisions(
         target=rows["target"].to_numpy().astype(np.int64),
         predicted=rows["predicted"].to_numpy().astype(np.int64),
-        probabilities=np.column_stack([rows[f"p_{name}"].to_numpy() for name in emotions]).astype(np.float64),
+        probabilities=probabilities_of(rows, emotions),
         temperature=temperature,
         threshold=threshold,
         guess=guess,

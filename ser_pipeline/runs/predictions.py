@@ -113,8 +113,18 @@ def read_part(folder: Path, emotions: Sequence[str], part: str) -> Predictions:
         clips=tuple(rows["utterance_id"].to_pylist()),
         target=rows["target"].to_numpy().astype(np.int64),
         predicted=rows["predicted"].to_numpy().astype(np.int64),
-        probabilities=np.column_stack([rows[f"p_{name}"].to_numpy() for name in emotions]).astype(np.float64),
+        probabilities=probabilities_of(rows, emotions),
     )
+
+
+def probabilities_of(rows: pa.Table, emotions: Sequence[str]) -> Float64s:
+    """Probabilities of some predictions, shape ``(rows, emotions)``.
+
+    Args:
+        rows: columns of :func:`prediction_schema`.
+        emotions: class names, in their order.
+    """
+    return np.column_stack([rows[f"p_{name}"].to_numpy() for name in emotions]).astype(np.float64)
 
 
 def forget_scores(folder: Path) -> None:
