@@ -15,6 +15,7 @@ import hypothesis
 import numpy as np
 import pytest
 import soundfile
+import typer.testing
 
 from ser_pipeline.dsp.kept import prepare_librosa
 from tests.store.forked import fork_workers
@@ -74,6 +75,14 @@ def no_graphs():
         original = training.with_graph
         patch.setattr(training, "with_graph", lambda folder: None)
         yield original
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_built_once():
+    """Typer builds all commands anew for each that a test runs, which takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", functools.cache(typer.testing._get_command))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
