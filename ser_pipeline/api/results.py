@@ -258,14 +258,15 @@ def predict(
 
     how = checked(PredictOptions, options, where="predict")
     loaded = model if isinstance(model, Model) else load_model(model, runs=runs)
-    if isinstance(recordings, bytes):
-        return loaded.predict(recordings, how)
+    if isinstance(recordings, bytes | bytearray | memoryview):
+        return loaded.predict(bytes(recordings), how)
     if isinstance(recordings, str | PathLike):
         if Path(recordings).is_dir():
             inside = f"Path({str(recordings)!r}).rglob('*.wav')"
-            raise AudioMissing(f"{recordings}: is a folder; pass the recordings in it, as in {inside}")
+            raise AudioMissing(f"{recordings or '.'}: is a folder; pass the recordings in it, as in {inside}")
         return loaded.predict(readable(Path(recordings)), how, name=str(recordings))
-    sources = [*recordings] if isinstance(recordings, Iterable) else [recordings]
+    several = isinstance(recordings, Iterable) and not hasattr(recordings, "read")
+    sources: list[Any] = [*recordings] if several else [recordings]
     if not all(isinstance(each, bytes | str | PathLike) for each in sources):
         raise TypeError(
             "predict() takes files, or the bytes of files; samples are predicted on by "

@@ -118,9 +118,9 @@ def _notes(found: "Compared", synthetic: str) -> list[str]:
     if first.undecidable:
         lines.append("there are too few speakers to decide anything, whatever the difference")
     arms = [found.base, *(row.arm for row in found.scores)]
-    splits = {arm.name: arm.split for arm in arms}
-    if len({*splits.values()}) > 1:
-        told = "; ".join(f"{name}: {split}" for name, split in splits.items())
+    splits = dict.fromkeys((arm.name, arm.split) for arm in arms)
+    if len({split for _, split in splits}) > 1:
+        told = "; ".join(f"{name}: {split}" for name, (split, _) in splits)
         lines.append(f"the splits differ ({told}), so these runs learned from different recordings")
     leaking = sorted({arm.name for arm in arms if arm.leaks})
     if leaking:

@@ -230,10 +230,15 @@ class Described:
         A line about all of it comes before those of its segments. Lines that say whose answer they are,
         are the answers of several listeners to one recording.
         """
+        twice, file = list[str](), Path(table.file).name
         if "rater" in table.columns:
             together: dict[tuple[str, ...], list[Line]] = defaultdict(list)
-            for line in lines:
-                together[_bounds(line[1])].append(line)
+            for number, told in lines:
+                answers, rater = together[_bounds(told)], told.get("rater")
+                if rater and rater in {other.get("rater") for _, other in answers}:
+                    twice.append(f"duplicate line: {number} of {file!r} is an answer of {rater!r} again")
+                else:
+                    answers.append((number, told))
             lines = [
                 answers[0]
                 if len(answers) == 1
@@ -248,9 +253,8 @@ class Described:
                 continue
             label, there = told.get("emotion"), other.get("emotion")
             differs = f", which labels it {there!r} and not {label!r}" if label != there else ""
-            file = Path(table.file).name
-            reason = f"duplicate line: {number} of {file!r} names it again, after {earlier}{differs}"
-            yield Reject(self.CARD.name, path, reason)
+            twice.append(f"duplicate line: {number} of {file!r} names it again, after {earlier}{differs}")
+        yield from (Reject(self.CARD.name, path, reason) for reason in twice)
 
     def _row(
         self,

@@ -110,7 +110,8 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
             "a table beside its recordings needs both"
         )
     emotion, rivals = _emotion(fields, told, columns, read, believed=table is not None)
-    if emotion is not None and not (read and (read.raters or "rater" in read.columns)):
+    heard = read is not None and (read.raters or "rater" in read.columns) and "emotion" in columns
+    if emotion is not None and not (heard and columns["emotion"].sure):
         columns = {fact: each for fact, each in columns.items() if fact != "emotion"}
     elif "emotion" not in columns and not (read and (read.votes or _rated(columns))):
         unread = unread_emotions(sheets, Recordings(paths, fields), told)

@@ -311,9 +311,13 @@ def unread_tables(
     told: set[PurePosixPath] = set()
     for sheet in sorted(seen, key=lambda sheet: not sheet.heading):
         table = sheet.files[0].suffix.lower() in SURELY and told.isdisjoint(sheet.files)
-        if not table or any(fnmatch(sheet.files[0].as_posix(), glob) for glob in read):
+        left = [f for f in sheet.files if not any(fnmatch(f.as_posix(), glob) for glob in read)]
+        if not table or not left:
             continue
         told.update(sheet.files)
+        paths = {file.with_suffix("").as_posix() for file in left}
+        lines = [line for line in sheet.lines if line["(path)"] in paths]
+        sheet = Sheet(tuple(left), lines, sheet.heading)
         key = key_of_sheet(sheet, of)
         if key is not None and is_repeated(sheet, key):
             why = SEVERAL

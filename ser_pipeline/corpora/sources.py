@@ -55,7 +55,9 @@ class Lines:
                 continue
             told, odd = _told(table, line, values)
             bad += [f"line {number}: {reason}" for reason in odd]
-            if "rater" in table.columns:
+            if told.get("rater") and told["rater"] in {other["rater"] for other in answers[key]}:
+                bad.append(f"line {number}: {told['rater']!r} answers {key!r} a second time")
+            elif "rater" in table.columns:
                 answers[key].append(told)
             elif (earlier := rows.setdefault(key, told)) is told:
                 numbers[key] = number
@@ -68,7 +70,10 @@ class Lines:
             elif other := [fact for fact, value in told.items() if earlier[fact] not in ("", value)]:
                 bad.append(f"line {number}: {key!r} occurs a second time, with another {', '.join(other)}")
                 rows[key] = {**earlier, **dict.fromkeys(other, "")}
-        rows |= {key: of_all(each, values.answer) for key, each in answers.items()}
+        rows |= {
+            key: each[0] if len(each) == 1 and values.by_tables else of_all(each, values.answer)
+            for key, each in answers.items()
+        }
         problem = "; ".join(filter(None, [left_out(bad, "value"), *problems]))
         return cls(table, CorpusTable(corpus, table.file, rows, problem or None), unclear)
 

@@ -77,6 +77,13 @@ class Values:
             for group in told.groups
         } if told.ignore_case or told.spellings else {}  # fmt: skip
 
+    @property
+    def by_tables(self) -> bool:
+        """Whether nothing but tables says the emotion."""
+        told = self._told
+        beside = (fact for each in told.sidecars for fact in (*each.columns, each.fact))
+        return "emotion" not in (*told.groups, *told.facts, *told.joined, *beside)
+
     def named(self, match: re.Match[str] | None) -> dict[str, str]:
         """What the groups of a name say, as the description spells it; of those that say something."""
         if match is None:
@@ -269,17 +276,24 @@ def of_all(answers: Sequence[Mapping[str, Any]], emotion_of: Callable[[str], str
         >>> of_all([{"emotion": "W", "valence": "2"}, {"emotion": "W", "valence": "5"}], {"W": "anger"}.get)
         {'valence': '3.5', 'votes': Counter({'anger': 2})}
     """
-    said = {fact: [answer[fact] for answer in answers if answer.get(fact)] for fact in answers[0]}
-    told = {fact: texts[0] if texts else answers[0][fact] for fact, texts in said.items()}
+    facts = dict.fromkeys(fact for answer in answers for fact in answer)
+    said = {fact: [answer[fact] for answer in answers if answer.get(fact)] for fact in facts}
+    told = {fact: texts[0] if texts else answers[0].get(fact, "") for fact, texts in said.items()}
     for fact in RATINGS.keys() & said.keys():
         numbers = []
         for text in said[fact]:
             with suppress(ValueError):
                 numbers += [number] if math.isfinite(number := number_of(text)) else []
         told[fact] = str(math.fsum(numbers) / len(numbers)) if numbers else told[fact]
+    votes = Counter[str]()
+    for answer in answers:
+        try:
+            votes.update(votes_of(answer.get("votes") or {}))
+        except ValueError:
+            return told | {"votes": answer["votes"]}  # of which nothing can be read, as will be said
     if told.pop("emotion", ""):
-        told["votes"] = Counter(filter(None, map(emotion_of, said["emotion"])))
-    return told
+        votes.update(filter(None, map(emotion_of, said["emotion"])))
+    return told | {"votes": votes} if votes else told
 
 
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:

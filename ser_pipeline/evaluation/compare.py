@@ -1,6 +1,7 @@
 """Compare finished runs on the same test clips, from their result files alone."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,14 +128,14 @@ class ComparedArm:
     Attributes:
         name: of the run, or of the first and how many there are.
         folders: of the runs.
-        split: its name, with the fold if there are any.
+        split: its name, with the fold if there are any, and its digest.
         leaks: some of its test speakers were heard in training.
         synthetic: it was trained on synthetic voices.
     """
 
     name: str
     folders: tuple[Path, ...]
-    split: str
+    split: tuple[str, str]
     leaks: bool
     synthetic: bool
 
@@ -206,8 +207,8 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
             other recordings, or that predict neither the same emotions nor a dimension in common.
     """
     infos = {folder: finished_info(folder) for folder in dict.fromkeys(folders)}
-    if len(infos) < min(2, len(folders)):
-        raise RunError(f"{folders[0]}: is named twice; a comparison needs two different runs")
+    if twice := [folder for folder, count in Counter(folders).items() if count > 1]:
+        raise RunError(f"{twice[0]}: is named twice; a comparison needs different runs")
     if len(infos) < 2:
         raise RunError("a comparison needs two runs; give their names, as in 'ser compare first second'")
     _check(infos, manifest)
@@ -356,7 +357,7 @@ def _arm(folders: list[Path], infos: dict[Path, RunInfo]) -> ComparedArm:
     return ComparedArm(
         name=f"{folders[0].name}{more}",
         folders=tuple(folders),
-        split=_split_in_words(found[0]),
+        split=(_split_in_words(found[0]), found[0].split.digest),
         leaks=any(info.split.leaks_speakers for info in found),
         synthetic=any(info.synthetic for info in found),
     )

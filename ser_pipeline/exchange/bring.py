@@ -121,9 +121,10 @@ def import_dataset(
     if copy:
         lines.places = _copied(lines.places, data / corpus)
     folder = _folder(lines.places, Path(os.path.abspath(root)), data)
-    labels = Counter(facts.get("emotion", "") for facts in lines.facts)
-    voted = any(fact in _VOTES for facts in lines.facts for fact in facts)
-    codes = _codes(labels, foreign.labels, path) if {*labels} != {""} or not voted else {}
+    answered = {*_VOTES, "rater"}
+    needed = [facts for facts in lines.facts if "emotion" in facts or answered.isdisjoint(facts)]
+    labels = Counter(facts.get("emotion", "") for facts in needed)
+    codes = _codes(labels, foreign.labels, path) if needed else {}
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
     remarks = [*foreign.remarks, *_remarks(lines, labels, codes, description)]

@@ -17,6 +17,7 @@ from ser_pipeline.corpora.words import TIMES, emotion_of_word, facts_of_columns,
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
 from ser_pipeline.labels import OTHER
+from ser_pipeline.tables.cells import plural
 
 TABLE = "table.csv"
 
@@ -37,10 +38,11 @@ def read(path: Path, places: Places) -> Foreign:
         columns = fact_columns(
             file, [name for name in cells if name not in raters], voted=bool(raters or votes)
         )
+    votes = {} if "emotion" in columns else votes
     table = Table(file=str(file), rows=True, columns={"path": columns["path"]}, votes=votes, raters=raters)
     odd += [*of_raters(table, columns.get("emotion")), *unread(lines, columns)]
     named = [(line[columns["path"]].strip(), told(line, columns) | _votes(line, table)) for line in lines]
-    found = _found([name for name, _ in named], file, places)
+    found = _found([name for name, _ in named], file, places, odd)
     return Foreign([Item(name, found[name], facts) for name, facts in named], remarks=odd)
 
 
@@ -53,14 +55,25 @@ def _votes(line: Mapping[str, str], table: Table) -> dict[str, str]:
     return {f"{VOTES}{emotion}": str(count) for emotion, count in votes_of(told).items()}
 
 
-def _found(names: Sequence[str], file: Path, places: Places) -> dict[str, Path | None]:
-    """Where recordings are; if none is where its path leads, they are looked for below the data folder."""
+def _found(names: Sequence[str], file: Path, places: Places, odd: list[str]) -> dict[str, Path | None]:
+    """Where recordings are; if none is where its path leads, they are looked for below the data folder.
+
+    ``odd`` takes what is to be known of names that fit several recordings.
+
+    Raises:
+        CorpusError: all do.
+    """
     found = {name: places.find(name) for name in names}
     if any(found.values()) or not places.folders:
         return found
     data = places.folders[-1]
     there, lost = found_places([slashed(name) for name in found], file, data)
     near = {name: there[slashed(name)] for name in found}
+    several = [lost[place] for place in near.values() if "are called" in lost.get(place, "")]
+    if several and len(several) == len(near):
+        raise CorpusError(f"{file}: {several[0]}")
+    if several:
+        odd.append(f"{plural(len(several), 'name fits', 'names fit')} several recordings: {several[0]}")
     return {
         name: None if place in lost else Path(os.path.abspath(data / place)) for name, place in near.items()
     }

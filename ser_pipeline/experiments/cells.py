@@ -191,7 +191,8 @@ def _found(encoder: EmbeddingOptions, cache: Path) -> EmbeddingOptions:
     try:
         return located(encoder, encoder_folders())[0]
     except EncoderError:
-        if (folder := folder_of_cached(cache, encoder)) is None:
+        folder = folder_of_cached(cache, encoder) if encoder.encoder else None
+        if folder is None:
             raise
     return located(encoder.model_copy(update={"encoder": folder}))[0]
 

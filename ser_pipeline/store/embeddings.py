@@ -63,14 +63,15 @@ def open_embeddings(
 
 
 def folder_of_cached(cache: Path, asked: EmbeddingOptions) -> str | None:
-    """The folder of an encoder whose layers are cached; None where there are none, or it is gone.
+    """The folder of an encoder whose layers are cached; None where there are none or several, or it is gone.
 
     Args:
         cache: folder of all stores.
         asked: names the encoder.
     """
-    folders = (inputs.folder for *_, inputs in _held(local_cache(cache), None) if _is_asked(asked, inputs))
-    return next((folder for folder in folders if folder and Path(folder).is_dir()), None)
+    folders = {inputs.folder for *_, inputs in _held(local_cache(cache), None) if _is_asked(asked, inputs)}
+    folder = folders.pop() if len(folders) == 1 else ""
+    return folder if folder and Path(folder).is_dir() else None
 
 
 def narrowed(store: Store, asked: EmbeddingOptions) -> EmbeddingOptions:

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,6 @@ def test_mistakes_of_a_prediction_are_said(here):
     assert "nonesuch.wav" in lost.reason
     with pytest.raises(AudioMissing, match=r"runs: is a folder; .* as in Path\('runs'\).rglob\('\*.wav'\)"):
         predict("runs")
-    for samples in (np.zeros(16_000, np.float32), [np.zeros(9)], 3):
+    for samples in (np.zeros(16_000, np.float32), [np.zeros(9)], 3, io.BytesIO(b"RIFF")):
         with pytest.raises(TypeError, match=r"samples are predicted on by load_model\(\).predict_wave"):
             predict(samples)

@@ -17,6 +17,15 @@ def test_runs_of_different_splits_learned_from_different_recordings(ser):
 
 
 @pytest.mark.usefixtures("trained")
+def test_another_draw_of_a_split_is_another_split(ser, tmp_path):
+    for seed, runs in ((0, "some"), (7, "others")):
+        ser("manifest", "split", "stratified", "--seed", seed)
+        train(ser, "s", "--split", "stratified", "--runs", runs)
+    said = ser("compare", "some/s", "others/s").stderr
+    assert "the splits differ (s: stratified; s: stratified), so these runs learned from different" in said
+
+
+@pytest.mark.usefixtures("trained")
 def test_two_runs_side_by_side(ser):
     train(ser, "b", "--no-attention")
     train(ser, "b1", "--no-attention", "--seed", 1)

@@ -264,7 +264,29 @@ def test_lines_of_listeners_are_votes_beside_the_emotion_of_the_name(tmp_path):
     assert isinstance(two, Reject)
     assert two.reason == "no label: its votes are a tie"
     assert isinstance(three, Utterance)
-    assert (three.emotion, three.votes) == ("fear", {"fear": 1})
+    assert (three.emotion, three.votes) == ("fear", {})  # one answer is a label
+
+
+@pytest.mark.parametrize("label", ["xyz", "no"])
+def test_what_a_single_listener_says_in_no_known_word_is_no_emotion(tmp_path, label):
+    put(tmp_path, "anna/1.wav")
+    (tmp_path / "labels.csv").write_text(f"stem,e,who\n1,{label},a\n")
+    text = f"{BY_NAME}key = 'stem'\ncolumns = {{ emotion = 'e', rater = 'who' }}\n"
+    (row,) = scanned(tmp_path, corpus(text=f"{text}[refused.emotion]\nno = 'no agreement'\n"))
+    assert (
+        row.reason == "no agreement"
+        if label == "no"
+        else row.reason.startswith("emotion 'xyz' does not exist")
+    )
+
+
+def test_a_listener_answers_once(tmp_path):
+    put(tmp_path, "anna/1.wav")
+    (tmp_path / "labels.csv").write_text("stem,e,who\n1,fear,a\n1,anger,b\n1,anger,b\n1,fear,c\n")
+    text = f"{BY_NAME}key = 'stem'\ncolumns = {{ emotion = 'e', rater = 'who' }}\n"
+    row, problem = scanned(tmp_path, corpus(text=text))
+    assert (row.emotion, row.votes) == ("fear", {"fear": 2, "anger": 1})
+    assert "line 4: 'b' answers '1' a second time" in problem.reason
 
 
 def test_listeners_are_said_by_tables_alone():

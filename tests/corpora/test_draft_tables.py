@@ -266,6 +266,15 @@ def test_answers_of_listeners_are_votes_where_names_say_the_emotion(tmp_path, up
     assert {round(row.arousal, 2) for row in rows} == {-1, -0.5, 0, 0.5, 1}
 
 
+def test_answers_in_unknown_codes_are_no_votes_where_names_say_the_emotion(tmp_path):
+    names = [f"s{n % 5}_{LABELS[n]}_{n:02}" for n in range(39)]
+    lines = [f"{name}.wav,{rater},{n % 5 + 1}" for n, name in enumerate(names) for rater in "abc"]
+    table = "\n".join(["file,rater,emotion", *lines])
+    text, rows, rest = read(put(tmp_path / "codes", [f"{name}.wav" for name in names], r__csv=table))
+    assert rest == [], text
+    assert {*map(str, (row.votes for row in rows))} == {"{}"}
+
+
 def test_columns_of_listeners_are_votes_where_names_say_the_emotion(tmp_path):
     names = [f"s{n % 5}_{LABELS[n]}_{n:02}" for n in range(39)]
     lines = "".join(
@@ -293,6 +302,17 @@ def test_a_table_of_speakers_may_say_the_letter_that_all_codes_have(tmp_path):
         (f"coded-H{n:02}", "male" if n % 2 else "female") for n in range(5)
     }
     assert "# column 'date of birth' of who.csv is not read" in text
+
+
+def test_of_tables_with_the_same_columns_the_unread_ones_are_named(tmp_path):
+    names = [f"s{n % 5}_{LABELS[n]}_{n:02}" for n in range(40)]
+    sexes = [f"{name},{'fm'[n % 5 % 2]}\n" for n, name in enumerate(names)]
+    tables = {"a__csv": "file,sex\n" + "".join(sexes[:25]), "b__csv": "file,sex\n" + "".join(sexes)}
+    found = draft(put(tmp_path / "t", [f"{name}.wav" for name in names], **tables))
+    (read,) = found.tables
+    (remark,) = found.remarks
+    other = {"a.csv": "b.csv", "b.csv": "a.csv"}[read.files[0]]
+    assert remark.startswith(f"{other} is not read: names say the emotion, and it tells nothing else")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_lines_that_repeat_another(home):
 def test_a_line_about_all_of_a_recording_comes_before_those_about_its_segments(home, none):
     text = f"path,emotion,start_ms,end_ms\nrec/anna/a1.wav,joy,100,600\nrec/anna/a1.wav,sad,{none},{none}\n"
     text += "rec/anna/a1.wav,joy,,\n"
-    whole, again, part = rows_of(home, text)
+    whole, part, again = rows_of(home, text)
     assert (whole.emotion, whole.segment) == ("sadness", None)
     assert (part.emotion, part.start_s, part.end_s) == ("happiness", 0.1, 0.6)
     assert again.reason.startswith("duplicate line: 4 of 'mine.csv' names it again, after 3")

@@ -1,5 +1,6 @@
 from pathlib import Path, PurePosixPath
 
+import pyarrow.parquet as pq
 import pytest
 
 from ser_pipeline.corpora.described import Described
@@ -125,11 +126,35 @@ def test_columns_of_several_listeners_are_their_votes(bring, corpus, tmp_path, g
     made = bring(f"f1/b.wav,joy,fear,joy{more}", f"m1/b.flac,sad,sad,anger{more}", heading=heading)
     (remark,) = [remark for remark in made.remarks if "votes" in remark]
     chosen = "column 'gold_label'" if gold else "what most chose"
+    assert not any("not emotions" in remark for remark in made.remarks)
     columns = "columns 'ann1', 'ann2', 'ann3' are read as the votes of one listener each"
     assert remark == f"{columns}; the emotion is {chosen}"
     rows = rows_of(corpus, made, tmp_path / "told")
     assert [row["source_label"] for row in rows] == [gold or "happiness", gold or "sadness"]
     assert [sum(dict(row["votes"]).values()) for row in rows] == [3, 3]
+
+
+def test_counts_of_listeners_in_their_lines_add_up_and_nobody_answers_twice(bring, corpus, tmp_path):
+    lines = ["f1/b.wav,a,1,0,0", "f1/b.wav,b,0,1,0", "f1/b.wav,c,0,1,0", "f1/b.wav,c,1,0,0"]
+    made = bring(*lines, heading="file,rater,anger,sad,joy")
+    (row,) = rows_of(corpus, made, tmp_path / "told")
+    assert (row["source_label"], sorted(dict(row["votes"]).values())) == ("sadness", [1, 2])
+    rejects = pq.read_table(tmp_path / "told" / "rejects.parquet").to_pylist()
+    assert "duplicate line: 5 of 'list.csv' is an answer of 'c' again" in {row["reason"] for row in rejects}
+
+
+def test_columns_of_intensities_beside_a_label_are_no_votes(bring, corpus, tmp_path):
+    made = bring("f1/b.wav,joy,10,20,30", "m1/b.flac,sad,10,9,8", heading="file,label,anger,sad,joy")
+    assert not any("votes" in remark or "listeners" in remark for remark in made.remarks)
+    assert [row["votes"] for row in rows_of(corpus, made, tmp_path / "told")] == [None, None]
+
+
+def test_a_bare_name_that_two_recordings_have_is_told(bring, corpus):
+    where = r"2 recordings|two recordings are called .*a 1.*write the folder of the right one"
+    with pytest.raises(CorpusError, match=where):
+        bring(path=table(corpus.data / "lists", "a 1.wav,joy"))
+    made = bring(path=table(corpus.data / "lists", "a 1.wav,joy", "long.wav,sad"))
+    assert any(remark.startswith("1 name fits several recordings: two") for remark in made.remarks)
 
 
 def test_columns_of_counts_are_votes(bring, corpus, tmp_path):

@@ -148,6 +148,16 @@ def test_an_encoder_is_found_where_its_layers_were_cached(lab, monkeypatch, tmp_
     assert lab.progress(ENCODER).cells[0].key == key
 
 
+def test_an_encoder_that_is_not_named_is_none_of_those_that_are_cached(
+    lab, monkeypatch, tmp_path, make_encoder
+):
+    monkeypatch.delenv("SER_ENCODERS", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    lab.toy.write_embeddings(encoder="tiny-whisper", folder=str(make_encoder("whisper")), numbers=range(2))
+    (cell,) = lab.progress(arm("model = { name = 'logreg', c = 0.1 }, on = 'embeddings'")).cells
+    assert "whisper-base" in cell.problem
+
+
 def test_the_weights_of_an_encoder_are_part_of_a_cells_key(lab, monkeypatch, make_encoder):
     keys = set()
     for seed in (0, 0, 1):
