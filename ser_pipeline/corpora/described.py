@@ -233,12 +233,14 @@ class Described:
         twice, file = list[str](), Path(table.file).name
         if "rater" in table.columns:
             together: dict[tuple[str, ...], list[Line]] = defaultdict(list)
+            judged = set[tuple[str, ...]]()
             for number, told in lines:
-                answers, rater = together[_bounds(told)], told.get("rater")
-                if rater and rater in {other.get("rater") for _, other in answers}:
+                bounds, rater = _bounds(told), told["rater"]
+                if rater and (rater, *bounds) in judged:
                     twice.append(f"duplicate line: {number} of {file!r} is an answer of {rater!r} again")
-                else:
-                    answers.append((number, told))
+                    continue
+                judged.add((rater, *bounds))
+                together[bounds].append((number, told))
             lines = [
                 answers[0]
                 if len(answers) == 1

@@ -48,6 +48,7 @@ class Lines:
         rows: dict[str, Mapping[str, Any]] = {}
         numbers, unclear = dict[str, int](), dict[str, str]()
         answers = defaultdict[str, list[Mapping[str, Any]]](list)
+        judged = set[tuple[str, str]]()
         bad = []
         for number, line in lines:
             key = key_for(table, [line[column].strip() for column in table.key], values)
@@ -55,10 +56,11 @@ class Lines:
                 continue
             told, odd = _told(table, line, values)
             bad += [f"line {number}: {reason}" for reason in odd]
-            if told.get("rater") and told["rater"] in {other["rater"] for other in answers[key]}:
-                bad.append(f"line {number}: {told['rater']!r} answers {key!r} a second time")
-            elif "rater" in table.columns:
+            if (rater := told.get("rater")) and (key, rater) in judged:
+                bad.append(f"line {number}: {rater!r} answers {key!r} a second time")
+            elif rater is not None:
                 answers[key].append(told)
+                judged.add((key, rater))
             elif (earlier := rows.setdefault(key, told)) is told:
                 numbers[key] = number
             elif any(earlier.get(fact) != told.get(fact) for fact in ("emotion", "speaker", "votes")):
