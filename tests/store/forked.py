@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import gc
 import multiprocessing
 import os
 import runpy
@@ -46,6 +47,7 @@ def fork_workers() -> None:
     """Let joblib fork its workers where the system can: by itself it starts each as a new Python."""
     if "fork" in multiprocessing.get_all_start_methods():
         process_executor.get_context = partial(multiprocessing.get_context, "fork")
+        os.register_at_fork(after_in_child=gc.freeze)  # joblib collects garbage, through all that is loaded
 
 
 def ser(*words: str) -> None:
