@@ -238,7 +238,7 @@ def test_nothing_is_wider_than_the_screen_and_no_word_is_broken(visit, tmp_path,
     tab.evaluate(UNFOLD)
     whole = tab.evaluate(STATE)
     check_page(tab, width, FRAMES)
-    shot = tab.screenshot(path=tmp_path / f"whole-{width}-{scheme}.png", full_page=True)
+    shot = tab.screenshot(path=tmp_path / f"whole-{width}-{scheme}.jpg", type="jpeg", full_page=True)
     assert folded["answer"] < 1
     assert not re.search(r"[0-9] %", tab.locator(".answer > p:last-child").inner_text())  # no break before it
     assert folded["screens"] < 10
@@ -268,6 +268,6 @@ def test_paper_is_white_and_as_wide_as_all_that_is_on_it(visit, tmp_path, scheme
     tab.emulate_media(media="print")
     tab.evaluate(UNFOLD)
     check_page(tab, A4, ".skip")
-    shot = tab.screenshot(path=tmp_path / f"print-{scheme}.png", full_page=True)
+    shot = tab.screenshot(path=tmp_path / f"print-{scheme}.png")
     with Image.open(io.BytesIO(shot)) as picture:
         assert picture.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
