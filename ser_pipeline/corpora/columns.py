@@ -1,17 +1,14 @@
 """Columns of tables: answers of listeners, speakers in several spellings, and those that are not read."""
 
-import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
-from ser_pipeline.corpora.description import Scale, Table
+from ser_pipeline.corpora.description import Table
 from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.table_formats import Row
-from ser_pipeline.corpora.tables import number_of
 from ser_pipeline.corpora.words import (
     TIMES,
     columns_of_fact,
@@ -25,7 +22,7 @@ from ser_pipeline.corpora.words import (
 )
 from ser_pipeline.errors import some
 from ser_pipeline.labels import DIMENSIONS, OTHER
-from ser_pipeline.records import RATINGS, VOCABULARIES
+from ser_pipeline.records import VOCABULARIES
 
 FEWEST: Final = 3
 """Columns that are called alike, or emotions that have columns, from which on these are of listeners."""
@@ -51,12 +48,6 @@ MIXED: Final = (
 _OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset", "finish", "until"}
 _OF_CHANNEL: Final = re.compile(r"(audio|wav|speaker)?_?(channel|chan|kanal|canal|canale)(_?(id|no|nr|num))?")
 _CHANNELS: Final = re.compile(r"\d+(\.0)?|[a-d]|l|r|left|right|ch\d+")
-
-SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
-"""Scales of agreement and naturalness, which are shares of the raters."""
-
-SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
-"""Usual scales of ratings; the first that all ratings fit is taken."""
 
 _GENDERS: Final[Sequence[Mapping[str, str]]] = (
     {"h": "male", "m": "female"},
@@ -139,6 +130,17 @@ def votes_among(columns: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     return dict(votes) if len(votes) >= FEWEST else {}
 
 
+def answers_among(lines: Sequence[Row]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """Columns of what listeners chose: one for each of them, or else one for each emotion, by emotion.
+
+    Args:
+        lines: of a table.
+    """
+    cells = {name: [line[name] for line in lines] for name in lines[0]}
+    raters = raters_among([name for name in cells if are_labels(name, cells[name])])
+    return raters, {} if raters else votes_among(cells)
+
+
 def of_raters(table: Table, label: str | None) -> Iterator[str]:
     """A line on the columns that say what listeners chose.
 
@@ -213,34 +215,6 @@ def unread_channels(lines: Sequence[Row]) -> Iterator[str]:
         met = {line[name].strip().lower() for line in lines} - {""}
         if _OF_CHANNEL.fullmatch(name.lower()) and len(met) > 1 and all(map(_CHANNELS.fullmatch, met)):
             yield f"column {name!r} {MIXED}"
-
-
-def usual_scales(met: Mapping[str, Iterable[str]]) -> dict[str, Scale]:
-    """Fact -> usual scale of its ratings; valence, arousal and dominance have the widest that any needs.
-
-    Args:
-        met: fact -> texts; those that are no numbers are passed over, and facts that fit no scale left out.
-
-    Examples:
-        >>> usual_scales({"valence": ["1", "4,5"], "arousal": ["6", "x"], "agreement": ["3"]})
-        {'valence': (1, 7), 'arousal': (1, 7), 'agreement': (0, 100)}
-    """
-    found = {fact: scale for fact in RATINGS if (scale := _usual_scale(fact, met.get(fact, ())))}
-    of_all = {fact: found[fact] for fact in DIMENSIONS if fact in found}
-    low, high = max(of_all.values(), key=lambda scale: scale[1] - scale[0], default=(0, 1))
-    if all(low <= scale[0] and scale[1] <= high for scale in of_all.values()):
-        found |= dict.fromkeys(of_all, (low, high))
-    return found
-
-
-def _usual_scale(fact: str, met: Iterable[str]) -> Scale | None:
-    values = []
-    for text in met:
-        with suppress(ValueError):
-            values.append(number_of(text))
-    values = [value for value in values if math.isfinite(value)]
-    scales = SHARES if fact in ("agreement", "naturalness") else SCALES
-    return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)
 
 
 def counted(met: Mapping[str, int]) -> str:

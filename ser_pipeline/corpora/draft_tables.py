@@ -147,9 +147,8 @@ def _understood(
     votes = (
         {} if "emotion" in kept else votes_among({c: sheet.cells(c) for c in sheet.own if c not in columns})
     )
-    if (again and not rows and not answers) or not (
-        kept or votes
-    ):  # nobody knows what a line is about, or it says nothing
+    unclear = again and not rows and not answers  # nobody knows what a line is about
+    if unclear or not (kept or votes):
         return None
     emotion = kept.get("emotion", (None, ""))[1]
     labels = _labels(lines, sheet.cells(emotion)) if emotion else {}

@@ -15,19 +15,17 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.columns import (
+    answers_among,
     are_labels,
     counted,
     genders_of,
     of_raters,
-    raters_among,
     spellings_of,
     told_of,
     told_of_labels,
     unknown_languages,
     unknown_words,
     unread,
-    usual_scales,
-    votes_among,
 )
 from ser_pipeline.corpora.described import Described, Named, plain_id
 from ser_pipeline.corpora.description import Description, Scale, Table
@@ -44,7 +42,7 @@ from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.table_formats import Row, noted
 from ser_pipeline.corpora.tables import table_lines
-from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.values import Values, usual_scales
 from ser_pipeline.corpora.words import (
     TIMES,
     columns_of_fact,
@@ -167,8 +165,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
     ragged: list[str] = []
     lines = table_lines(file, ragged)
-    raters = raters_among([name for name in lines[0] if are_labels(name, [line[name] for line in lines])])
-    votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
+    raters, votes = answers_among(lines)
     with noted(ragged):
         columns = _columns(file, lines[0], raters, bool(votes))
     remarks = [*_by_recordings(lines, columns), *_by_words(lines, columns, raters, bool(votes))]

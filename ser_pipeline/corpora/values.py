@@ -3,18 +3,18 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
+from ser_pipeline.corpora.description import FACTS, VALUES, Description, Scale, Table, parts_of
 from ser_pipeline.corpora.languages import language_of_word, usual_tag
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of, number_of, whole_number
 from ser_pipeline.corpora.words import TIMES, gender_of_word, in_milliseconds, is_missing, is_nobody
-from ser_pipeline.labels import OTHER
+from ser_pipeline.labels import DIMENSIONS, OTHER
 from ser_pipeline.records import MAX_FOLDS, MOST_VOTES, RATINGS, UNKNOWN_SPEAKER
 
 PART_OF: Final[Mapping[str, str]] = MappingProxyType(
@@ -39,6 +39,12 @@ def part_of_word(word: str) -> str | None:
     found = {PART_OF[token] for token in re.split(r"[\W\d_]+", word.lower()) if token in PART_OF}
     return found.pop() if len(found) == 1 else None
 
+
+SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
+"""Scales of agreement and naturalness, which are shares of the raters."""
+
+SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
+"""Usual scales of ratings; the first that all ratings fit is taken."""
 
 MOST_CODES: Final = 12
 """Codes that a message lists; of more, the first few."""
@@ -332,3 +338,31 @@ def majority_of(votes: Mapping[str, int]) -> str:
     """
     best = [emotion for emotion, count in votes.items() if count == max(votes.values())]
     return best[0] if len(best) == 1 else ""
+
+
+def usual_scales(met: Mapping[str, Iterable[str]]) -> dict[str, Scale]:
+    """Fact -> usual scale of its ratings; valence, arousal and dominance have the widest that any needs.
+
+    Args:
+        met: fact -> texts; those that are no numbers are passed over, and facts that fit no scale left out.
+
+    Examples:
+        >>> usual_scales({"valence": ["1", "4,5"], "arousal": ["6", "x"], "agreement": ["3"]})
+        {'valence': (1, 7), 'arousal': (1, 7), 'agreement': (0, 100)}
+    """
+    found = {fact: scale for fact in RATINGS if (scale := _usual_scale(fact, met.get(fact, ())))}
+    of_all = {fact: found[fact] for fact in DIMENSIONS if fact in found}
+    low, high = max(of_all.values(), key=lambda scale: scale[1] - scale[0], default=(0, 1))
+    if all(low <= scale[0] and scale[1] <= high for scale in of_all.values()):
+        found |= dict.fromkeys(of_all, (low, high))
+    return found
+
+
+def _usual_scale(fact: str, met: Iterable[str]) -> Scale | None:
+    values = []
+    for text in met:
+        with suppress(ValueError):
+            values.append(number_of(text))
+    values = [value for value in values if math.isfinite(value)]
+    scales = SHARES if fact in ("agreement", "naturalness") else SCALES
+    return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)

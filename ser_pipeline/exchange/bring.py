@@ -15,14 +15,14 @@ from typing import Final
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
-from ser_pipeline.corpora.columns import counted, genders_of, unknown_languages, unknown_words, usual_scales
+from ser_pipeline.corpora.columns import counted, genders_of, unknown_languages, unknown_words
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.draft_text import untold_line
 from ser_pipeline.corpora.files import is_recording
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
 from ser_pipeline.corpora.languages import language_of_word
-from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.values import Values, usual_scales
 from ser_pipeline.corpora.words import emotion_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.formats import checked_format

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ser_pipeline.corpora.columns import are_labels, of_raters, raters_among, unread, votes_among
+from ser_pipeline.corpora.columns import answers_among, of_raters, unread
 from ser_pipeline.corpora.description import Table
 from ser_pipeline.corpora.files import slashed
 from ser_pipeline.corpora.places import found_places
@@ -31,12 +31,10 @@ def read(path: Path, places: Places) -> Foreign:
     file = path / TABLE if path.is_dir() else path
     odd: list[str] = []
     lines = table_lines(file, odd)
-    cells = {name: [line[name] for line in lines] for name in lines[0]}
-    raters = raters_among([name for name in cells if are_labels(name, cells[name])])
-    votes = {} if raters else votes_among(cells)
+    raters, votes = answers_among(lines)
     with noted(odd):
         columns = fact_columns(
-            file, [name for name in cells if name not in raters], voted=bool(raters or votes)
+            file, [name for name in lines[0] if name not in raters], voted=bool(raters or votes)
         )
     votes = {} if "emotion" in columns else votes
     table = Table(file=str(file), rows=True, columns={"path": columns["path"]}, votes=votes, raters=raters)
